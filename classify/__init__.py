@@ -1,0 +1,1 @@
+"""CNN classifier: losses, model, training, evaluation, operating points, prediction."""

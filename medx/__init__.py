@@ -1,0 +1,1 @@
+"""medx: classify, search and describe medical images. Research use only."""

@@ -1,0 +1,75 @@
+"""``medx data``: which datasets there are, what is in them, and fetching them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from medx.cli.options import DataDirOption, JsonOption, OfflineOption
+
+app = typer.Typer(help="List, describe and fetch datasets.", no_args_is_help=True)
+
+NameArgument = Annotated[
+    str, typer.Argument(help="phantom-cxr, a MedMNIST flag (with _64, _128, _224) or a folder.")
+]
+
+
+@app.command("list")
+def list_datasets(data_dir: DataDirOption = None, json: JsonOption = False) -> None:
+    """List the datasets medx knows and whether they are on this machine."""
+    from medx.core.console import print_json, print_table
+    from medx.datasets.listing import list_known
+
+    listing = list_known(data_dir)
+    if json:
+        print_json(listing)
+        return
+    print_table(
+        ((d.name, d.kind, d.at_hand or "–", d.licence, d.summary) for d in listing.datasets),
+        columns=("name", "kind", "sizes at hand", "licence", "what"),
+    )
+
+
+@app.command()
+def info(
+    name: NameArgument,
+    data_dir: DataDirOption = None,
+    offline: OfflineOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Show classes, counts by split, modality, licence and citation."""
+    from medx.core.console import print_json, print_line, print_table
+    from medx.datasets.catalog import load_dataset
+    from medx.datasets.listing import describe
+
+    about = describe(load_dataset(name, data_dir=data_dir, download=False))
+    if json:
+        print_json(about)
+        return
+    print_line(f"{about.name}{' (synthetic)' if about.synthetic else ''}: {about.description}")
+    for field in ("location", "modality", "image_size", "licence", "citation"):
+        print_line(f"{field.replace('_', ' ')}: {getattr(about, field) or '–'}")
+    print_table(
+        ((label, *(about.counts[s].get(label, 0) for s in about.counts)) for label in about.labels),
+        columns=("label", *about.counts),
+    )
+
+
+@app.command()
+def download(
+    name: NameArgument,
+    data_dir: DataDirOption = None,
+    offline: OfflineOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Fetch a MedMNIST dataset (or render phantom-cxr) into the cache, checksum verified."""
+    from medx.core.console import print_json, print_line
+    from medx.datasets.catalog import load_dataset
+    from medx.datasets.listing import describe
+
+    about = describe(load_dataset(name, data_dir=data_dir, download=True))
+    if json:
+        print_json(about)
+    else:
+        print_line(f"{about.name}: {sum(about.totals.values())} images at {about.location}")

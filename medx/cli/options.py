@@ -1,0 +1,117 @@
+"""Options that mean the same in every command."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from medx.core.device import Device
+from medx.core.errors import InputError, UnknownNameError
+from medx.core.settings import set_offline
+
+Config = TypeVar("Config")
+
+
+def _apply_offline(offline: bool) -> None:
+    if offline:
+        set_offline()
+
+
+DatasetOption = Annotated[
+    str | None,
+    typer.Option(
+        "--dataset",
+        help="phantom-cxr, a MedMNIST flag (pneumoniamnist, pathmnist_64, …) or a dataset folder. "
+        "[default: pneumoniamnist when its file is at hand, else phantom-cxr]",
+        show_default=False,
+    ),
+]
+DataDirOption = Annotated[
+    Path | None,
+    typer.Option("--data-dir", help="Folder that holds .npz datasets (or set MEDX_DATA_DIR)."),
+]
+SplitOption = Annotated[str, typer.Option("--split", help="train, val, test or all.")]
+LimitOption = Annotated[
+    int | None, typer.Option("--limit", min=1, help="Use only the first N records.")
+]
+DeviceOption = Annotated[Device, typer.Option("--device", help="Where to compute.")]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of everything random.")]
+BatchSizeOption = Annotated[int, typer.Option("--batch-size", min=1, help="Images at a time.")]
+NameOption = Annotated[
+    str | None, typer.Option("--name", help="Name of the run folder. [default: a timestamp]")
+]
+OutputOption = Annotated[
+    Path | None, typer.Option("--output", help="Folder to write to instead of the default.")
+]
+ResumeOption = Annotated[
+    bool, typer.Option("--resume", help="Continue an interrupted run of the same name.")
+]
+OfflineOption = Annotated[
+    bool, typer.Option("--offline", callback=_apply_offline, help="Never touch the network.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", help="YAML file with settings; options given win.")
+]
+SetOption = Annotated[
+    list[str] | None, typer.Option("--set", help="One setting as name=value; may be repeated.")
+]
+
+
+def given_options(context: typer.Context) -> dict[str, Any]:
+    """Return the options the user typed, by parameter name."""
+    return {
+        name: value.value if isinstance(value, Device) else value
+        for name, value in context.params.items()
+        if (source := context.get_parameter_source(name)) and source.name == "COMMANDLINE"
+    }
+
+
+def resolve_config(
+    base: Config,
+    *,
+    given: Mapping[str, Any],
+    config_file: Path | None = None,
+    assignments: list[str] | None = None,
+) -> Config:
+    """Return ``base`` (a frozen dataclass) changed by a file, then ``--set``, then options.
+
+    Raises:
+        UnknownNameError: When a setting does not exist.
+        InputError: When the file or a value cannot be read.
+    """
+    import yaml
+
+    changes: dict[str, Any] = {}
+    if config_file:
+        changes.update(_read_settings(config_file))
+    for assignment in assignments or []:
+        name, equals, value = assignment.partition("=")
+        if not equals:
+            raise InputError(f"--set takes name=value, got {assignment!r}")
+        changes[name.strip()] = yaml.safe_load(value)
+    known = {f.name: f for f in fields(base)}  # type: ignore[arg-type]
+    for name in changes:
+        if name not in known:
+            raise UnknownNameError("setting", name, known)
+    changes.update({name: value for name, value in given.items() if name in known})
+    try:
+        return replace(base, **changes)  # type: ignore[type-var]
+    except (TypeError, ValueError) as error:
+        raise InputError(f"bad setting: {error}") from error
+
+
+def _read_settings(path: Path) -> dict[str, Any]:
+    import yaml
+
+    try:
+        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read settings from {path}: {error}") from error
+    if not isinstance(loaded, dict):
+        raise InputError(f"{path} must hold name: value lines")
+    return loaded

@@ -1,0 +1,12 @@
+"""``medx report``."""
+
+from __future__ import annotations
+
+import typer
+
+app = typer.Typer(help="report", no_args_is_help=True)
+
+
+@app.callback()
+def _root() -> None:
+    """report."""

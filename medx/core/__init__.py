@@ -1,0 +1,1 @@
+"""The kernel: images, run folders, settings, console, registry, errors; knows nothing above it."""

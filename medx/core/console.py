@@ -1,0 +1,117 @@
+"""What people see: results on stdout, everything else on stderr."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+    from rich.progress import Progress
+
+T = TypeVar("T")
+
+stderr = Console(stderr=True, highlight=False, soft_wrap=True)
+
+_listeners: list[Callable[[str], None]] = []
+
+
+def note(message: str) -> None:
+    """Tell the user something that is not the result."""
+    _say(message, style="dim")
+
+
+def warn(message: str) -> None:
+    """Tell the user something that changes how the result should be read."""
+    _say(f"warning: {message}", style="yellow")
+
+
+def _say(message: str, *, style: str) -> None:
+    stderr.print(message, style=style, markup=False)
+    for listener in _listeners:
+        listener(message)
+
+
+@contextmanager
+def listening(listener: Callable[[str], None]) -> Iterator[None]:
+    """Send every note and warning of the block to ``listener`` as well (a run's ``log.txt``)."""
+    _listeners.append(listener)
+    try:
+        yield
+    finally:
+        _listeners.remove(listener)
+
+
+@contextmanager
+def progress_bar(description: str, total: int | None) -> Iterator[Progress]:
+    """Show one bar on stderr; the block advances ``progress.task_ids[0]``.
+
+    Without a terminal the bar is silent, so that logs stay readable.
+    """
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[status]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=stderr, disable=not stderr.is_terminal) as progress:
+        progress.add_task(description, total=total, status="")
+        yield progress
+
+
+def track(items: Iterable[T], description: str, *, total: int | None = None) -> Iterator[T]:
+    """Iterate over ``items`` under a progress bar."""
+    if total is None and hasattr(items, "__len__"):
+        total = len(items)  # type: ignore[arg-type]
+    with progress_bar(description, total) as progress:
+        for item in items:
+            yield item
+            progress.advance(progress.task_ids[0])
+
+
+def print_json(result: BaseModel) -> None:
+    """Print ``result`` as one JSON object on stdout."""
+    sys.stdout.write(result.model_dump_json(indent=2) + "\n")
+
+
+def print_table(
+    rows: Iterable[Iterable[object]], *, columns: Iterable[str], title: str | None = None
+) -> None:
+    """Print a table on stdout."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(*columns, title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    for row in rows:
+        table.add_row(*(_cell(value) for value in row))
+    # A pipe has no width: give columns room instead of folding them at 80.
+    width = None if sys.stdout.isatty() else 160
+    Console(highlight=False, width=width).print(table, markup=False)
+
+
+def print_line(text: str) -> None:
+    """Print one line on stdout."""
+    sys.stdout.write(text + "\n")
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    return str(value)

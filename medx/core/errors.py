@@ -1,0 +1,70 @@
+"""What can go wrong, as one tree.
+
+Catch ``MedxError`` to catch everything the user can fix::
+
+    MedxError
+    ├── InputError               an image, folder or option that cannot be used
+    ├── UnknownNameError         a name no registry holds
+    ├── MissingExtraError        a feature whose packages are not installed
+    ├── WeightsUnavailableError  gated, offline or absent model weights
+    ├── DataUnavailableError     a dataset that is neither here nor to be had
+    ├── IndexMismatchError       an index built by another encoder
+    └── CheckpointError          a run folder or checkpoint that cannot be read
+
+Each carries ``hint``: what to do next. A caller's mistake is a ``ValueError`` instead.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class MedxError(Exception):
+    """Anything the user can fix; ``hint`` says how."""
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class InputError(MedxError):
+    """An image, folder or option that cannot be used."""
+
+
+class UnknownNameError(MedxError):
+    """A name that no registry, dataset or index holds."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        names = sorted(known)
+        near = difflib.get_close_matches(name, names, n=2, cutoff=0.5)
+        hint = f"did you mean {' or '.join(repr(n) for n in near)}?" if near else None
+        if names:
+            hint = f"{hint} known: {', '.join(names)}" if hint else f"known: {', '.join(names)}"
+        super().__init__(f"unknown {kind} {name!r}", hint=hint)
+
+
+class MissingExtraError(MedxError):
+    """A feature whose packages are not installed."""
+
+    def __init__(self, feature: str, extra: str) -> None:
+        super().__init__(
+            f"{feature!r} needs packages that are not installed",
+            hint=f"pip install 'medx[{extra}]'",
+        )
+
+
+class WeightsUnavailableError(MedxError):
+    """Model weights that are gated, offline or absent."""
+
+
+class DataUnavailableError(MedxError):
+    """A dataset that is neither on this machine nor to be had."""
+
+
+class IndexMismatchError(MedxError):
+    """An index that was built by another encoder."""
+
+
+class CheckpointError(MedxError):
+    """A run folder or checkpoint that cannot be read."""

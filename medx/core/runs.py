@@ -1,0 +1,160 @@
+"""Run folders: one execution, one folder that describes itself.
+
+``outputs/<subsystem>/<command>/<timestamp or name>/`` holds ``config.yaml``,
+``environment.json``, ``metrics.json``, ``log.txt`` and whatever the command adds.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from medx.core import console, settings
+from medx.core.errors import CheckpointError, InputError
+from medx.core.files import write_json, write_text
+
+PACKAGES = (
+    "medx", "numpy", "torch", "torchvision", "timm", "accelerate", "open_clip_torch",
+    "transformers", "faiss-cpu", "scikit-learn",
+)  # fmt: skip
+
+
+def create_run_dir(
+    subsystem: str,
+    command: str,
+    *,
+    name: str | None = None,
+    output: Path | None = None,
+    resume: bool = False,
+) -> Path:
+    """Make and return the folder of a new run.
+
+    Args:
+        subsystem: ``classify``, ``retrieve`` or ``report``.
+        command: ``train``, ``evaluate``, …
+        name: Folder name; a timestamp when None.
+        output: The exact folder to use instead of ``outputs/<subsystem>/<command>/<name>``.
+        resume: Accept a folder that already holds a run.
+
+    Raises:
+        InputError: When the folder already holds a run and ``resume`` is False.
+    """
+    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
+    run_dir = output or settings.output_dir() / subsystem / command / (name or stamp)
+    if (run_dir / "config.yaml").exists() and not resume:
+        if name or output:
+            raise InputError(
+                f"{run_dir} already holds a run", hint="pass --resume, or choose another name"
+            )
+        run_dir = run_dir.with_name(f"{stamp}-{datetime.now().microsecond:06d}")
+    run_dir.mkdir(parents=True, exist_ok=True)
+    return run_dir
+
+
+def latest_run(subsystem: str, command: str, **wanted: Any) -> Path | None:
+    """Return the newest finished run whose config has all ``wanted`` values, or None."""
+    folder = settings.output_dir() / subsystem / command
+    runs = sorted(folder.glob("*/metrics.json"), key=lambda p: p.stat().st_mtime, reverse=True)
+    for metrics in runs:
+        config = load_config(metrics.parent)
+        if all(config.get(key) == value for key, value in wanted.items()):
+            return metrics.parent
+    return None
+
+
+def save_config(run_dir: Path, config: Mapping[str, Any]) -> None:
+    """Write ``config.yaml`` and ``environment.json``."""
+    import yaml
+
+    write_text(run_dir / "config.yaml", yaml.safe_dump(dict(config), sort_keys=False))
+    write_json(run_dir / "environment.json", describe_environment())
+
+
+def load_config(run_dir: Path) -> dict[str, Any]:
+    """Read ``config.yaml`` back.
+
+    Raises:
+        CheckpointError: When the folder holds no run.
+    """
+    import yaml
+
+    path = run_dir / "config.yaml"
+    if not path.is_file():
+        raise CheckpointError(f"{run_dir} is not a run folder: no config.yaml in it")
+    config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    if not isinstance(config, dict):
+        raise CheckpointError(f"{path} is damaged: not a mapping")
+    return config
+
+
+def load_json(path: Path) -> Any:
+    """Read a JSON file of a run.
+
+    Raises:
+        CheckpointError: When it is missing or damaged.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{path} is missing: the run did not finish?") from error
+    except json.JSONDecodeError as error:
+        raise CheckpointError(f"{path} is damaged: {error}") from error
+
+
+@contextmanager
+def logging_to(run_dir: Path) -> Iterator[None]:
+    """Append every note and warning of the block to ``log.txt``."""
+    with (run_dir / "log.txt").open("a", encoding="utf-8") as log:
+
+        def write(message: str) -> None:
+            log.write(f"{now()} {message}\n")
+            log.flush()
+
+        with console.listening(write):
+            yield
+
+
+def describe_environment() -> dict[str, Any]:
+    """Return versions, platform and git state; nothing that names a user or a path."""
+    versions = {}
+    for package in PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return {
+        "created": now(),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "command": " ".join(["medx", *sys.argv[1:]]),
+        "packages": versions,
+        "git": _git_state(),
+    }
+
+
+def now() -> str:
+    """Return the current time in UTC, ISO 8601, to the second."""
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+
+
+def _git_state() -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", "describe", "--always", "--dirty"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()

@@ -1,0 +1,51 @@
+"""Where things are found and put, from environment variables with sensible defaults.
+
+``MEDX_DATA_DIR``    datasets the user keeps (searched, never written)
+``MEDX_CACHE_DIR``   downloads and generated data (default ``$XDG_CACHE_HOME/medx``)
+``MEDX_OUTPUT_DIR``  runs, figures and reports (default ``outputs``)
+``MEDX_INDEX_DIR``   built indexes (default ``indexes``)
+``MEDX_OFFLINE``     ``1`` never touches the network
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+DISCLAIMER = "Research use only, not for clinical use."
+
+
+def data_dir() -> Path | None:
+    """Return the user's data folder, or None when none is set."""
+    value = os.environ.get("MEDX_DATA_DIR")
+    return Path(value) if value else None
+
+
+def cache_dir() -> Path:
+    """Return the folder for downloads and generated data."""
+    if value := os.environ.get("MEDX_CACHE_DIR"):
+        return Path(value)
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "medx"
+
+
+def output_dir() -> Path:
+    """Return the folder that holds run folders."""
+    return Path(os.environ.get("MEDX_OUTPUT_DIR", "outputs"))
+
+
+def index_dir() -> Path:
+    """Return the folder that holds built indexes."""
+    return Path(os.environ.get("MEDX_INDEX_DIR", "indexes"))
+
+
+def offline() -> bool:
+    """Return True when the network must not be touched."""
+    return any(os.environ.get(name) == "1" for name in ("MEDX_OFFLINE", "HF_HUB_OFFLINE"))
+
+
+def set_offline() -> None:
+    """Forbid the network to medx and to the Hugging Face libraries; call before importing them."""
+    os.environ["MEDX_OFFLINE"] = "1"
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    os.environ["TRANSFORMERS_OFFLINE"] = "1"

@@ -1,0 +1,1 @@
+"""Datasets: manifests, ways in, built-in phantoms."""

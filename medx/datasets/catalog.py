@@ -1,0 +1,50 @@
+"""Datasets by name: MedMNIST flags, the built-in phantom, or a folder with a manifest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from medx.core.errors import DataUnavailableError, UnknownNameError
+from medx.datasets import medmnist
+from medx.datasets.manifest import Dataset, load_manifest
+from medx.datasets.phantom_dataset import PHANTOM_CXR, load_phantom_cxr
+
+PREFERRED = "pneumoniamnist"
+
+
+def known_names() -> list[str]:
+    """Return the names ``load_dataset`` takes, built-in data first."""
+    return [PHANTOM_CXR, *medmnist.registry()]
+
+
+def load_dataset(name: str, *, data_dir: Path | None = None, download: bool = True) -> Dataset:
+    """Return the dataset that a name or a folder stands for.
+
+    Args:
+        name: ``phantom-cxr``, a MedMNIST flag with an optional ``_64``, ``_128`` or ``_224``, or
+            the path of a folder with a ``manifest.csv``.
+        data_dir: Searched for MedMNIST files before ``MEDX_DATA_DIR`` and the cache.
+        download: Fetch what is not on this machine.
+
+    Raises:
+        UnknownNameError: When the name is neither known nor a folder.
+        DataUnavailableError: When the data cannot be had.
+    """
+    if name == PHANTOM_CXR:
+        return load_phantom_cxr()
+    if medmnist.parse_name(name):
+        return medmnist.load_medmnist(name, data_dir=data_dir, download=download)
+    folder = Path(name)
+    if folder.is_dir():
+        return load_manifest(folder)
+    if "/" in name or folder.suffix:
+        raise DataUnavailableError(f"no dataset folder at {name}", hint="check the path")
+    raise UnknownNameError("dataset", name, known_names())
+
+
+def default_dataset(data_dir: Path | None = None) -> str:
+    """Return ``pneumoniamnist`` when its file is at hand, else ``phantom-cxr``."""
+    at_hand = PREFERRED in medmnist.registry() and medmnist.find_npz(PREFERRED, data_dir)
+    return PREFERRED if at_hand else PHANTOM_CXR
+
+

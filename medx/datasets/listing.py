@@ -1,0 +1,97 @@
+"""What `medx data list` and `medx data info` say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+
+from medx.core.values import Value
+from medx.datasets import medmnist
+from medx.datasets.manifest import Dataset
+from medx.datasets.phantom_dataset import DESCRIPTION, PHANTOM_CXR
+
+
+class KnownDataset(Value):
+    """One dataset that medx can name."""
+
+    name: str
+    kind: str
+    at_hand: list[str] = Field(description="Sizes found on this machine.")
+    licence: str
+    summary: str
+
+
+class Listing(Value):
+    """Every dataset that medx can name."""
+
+    schema_version: int = 1
+    datasets: list[KnownDataset]
+
+
+class DatasetInfo(Value):
+    """What is known about one dataset."""
+
+    schema_version: int = 1
+    name: str
+    synthetic: bool
+    description: str
+    location: str
+    modality: str
+    image_size: str
+    licence: str
+    citation: str
+    labels: list[str]
+    counts: dict[str, dict[str, int]] = Field(description="split → label → images")
+    totals: dict[str, int]
+
+
+def list_known(data_dir: Path | None = None) -> Listing:
+    """Return every named dataset and what of it is on this machine."""
+    phantom = KnownDataset(
+        name=PHANTOM_CXR,
+        kind="built-in, synthetic",
+        at_hand=["any"],
+        licence="Apache-2.0",
+        summary=DESCRIPTION.split(";")[0],
+    )
+    return Listing(
+        datasets=[
+            phantom,
+            *(
+                KnownDataset(
+                    name=flag,
+                    kind=f"MedMNIST, {info['task']}",
+                    at_hand=[
+                        str(size)
+                        for size in medmnist.SIZES
+                        if medmnist.find_npz(f"{flag}_{size}", data_dir)
+                    ],
+                    licence=info["license"],
+                    summary=f"{sum(info['n_samples'].values())} images, "
+                    f"{len(info['label'])} classes",
+                )
+                for flag, info in medmnist.registry().items()
+            ),
+        ]
+    )
+
+
+def describe(dataset: Dataset) -> DatasetInfo:
+    """Return what is known about a dataset; reads its first image for the size."""
+    counts = dataset.counts()
+    height, width = dataset.read(dataset.records[0]).native_size
+    found = {label for labels in counts.values() for label in labels}
+    return DatasetInfo(
+        name=dataset.name,
+        synthetic=dataset.synthetic,
+        description=dataset.description,
+        location=dataset.location,
+        modality=dataset.modality,
+        image_size=f"{width}×{height}, {'colour' if dataset.colour else 'grey'}",
+        licence=dataset.licence,
+        citation=dataset.citation,
+        labels=[*dataset.classes, *sorted(found - set(dataset.classes))],
+        counts=counts,
+        totals={split: sum(labels.values()) for split, labels in counts.items()},
+    )

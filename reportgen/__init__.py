@@ -1,0 +1,1 @@
+"""Report generation: strategies, engines, evidence, reports."""

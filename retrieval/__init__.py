@@ -1,0 +1,1 @@
+"""Image and text search: encoders, embedding, FAISS indexes, Precision@k."""
