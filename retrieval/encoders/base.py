@@ -1,0 +1,160 @@
+"""The contract of an encoder: images and words to unit-length embeddings of one space."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from medx.core.errors import InputError
+from medx.core.images import Pixels
+from medx.core.values import Value
+
+Embeddings = npt.NDArray[np.float32]
+
+
+class Fingerprint(Value):
+    """What makes two encoders the same one: equal fingerprints give comparable embeddings."""
+
+    name: str
+    weights_sha256: str
+    preprocessing: str
+    dim: int
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.weights_sha256[:16]}"
+
+
+class UnknownWords(Value):
+    """The words of a query that an encoder never learned.
+
+    ``all_unknown`` says that no word of the query is known, so that its hits mean nothing.
+    """
+
+    words: tuple[str, ...] = ()
+    all_unknown: bool = False
+
+    @property
+    def warning(self) -> str | None:
+        """One sentence for the user, or None when every word is known."""
+        if not self.words:
+            return None
+        listed = ", ".join(repr(word) for word in self.words)
+        if self.all_unknown:
+            return f"the encoder never learned {listed}: these hits do not answer the query"
+        return f"the encoder never learned {listed}: only the other words count"
+
+
+class Encoder(ABC):
+    """Turns images and texts into float32 embeddings ``(N, dim)`` of unit length.
+
+    A subclass sets ``name`` and ``dim`` and writes the two batch methods and ``fingerprint``.
+    """
+
+    name: str
+    dim: int
+
+    #: True when the subclass reads weights from a folder the user names.
+    takes_weights: ClassVar[bool] = False
+
+    #: Why this encoder was taken; ``load_encoder`` fills it in.
+    reason: str = "asked for by name"
+
+    @classmethod
+    def load(cls, *, weights: Path | None = None, device: str = "auto") -> Encoder:
+        """Return a ready encoder.
+
+        Args:
+            weights: Folder or file with the weights; None takes the usual place.
+            device: A ``--device`` value; encoders that run on NumPy ignore it.
+
+        Raises:
+            InputError: When ``weights`` is given and the encoder takes none.
+            WeightsUnavailableError: When the weights cannot be had.
+        """
+        if weights is not None and not cls.takes_weights:
+            raise InputError(
+                f"encoder {cls.name!r} takes no weights folder", hint="leave --weights out"
+            )
+        return cls()
+
+    @property
+    @abstractmethod
+    def fingerprint(self) -> Fingerprint:
+        """Name, weights and preprocessing of this encoder."""
+
+    def embed_images(
+        self,
+        images: Sequence[Pixels],
+        *,
+        batch_size: int = 64,
+        advance: Callable[[int], object] | None = None,
+    ) -> Embeddings:
+        """Return unit-length embeddings ``(N, dim)`` of images.
+
+        Args:
+            images: uint8 arrays ``(H, W)`` or ``(H, W, 3)``; sizes may differ.
+            batch_size: Images at a time.
+            advance: Called with the number of images after each batch.
+
+        Raises:
+            ValueError: When an array cannot be an image or ``batch_size`` is below 1.
+        """
+        for image in images:
+            if image.dtype != np.uint8 or image.ndim not in (2, 3) or image.size == 0:
+                raise ValueError(
+                    "images must be uint8 (H, W) or (H, W, 3), "
+                    f"got {image.dtype} of shape {image.shape}"
+                )
+        return self._in_batches(images, self._embed_image_batch, batch_size, advance)
+
+    def embed_texts(self, texts: Sequence[str], *, batch_size: int = 64) -> Embeddings:
+        """Return unit-length embeddings ``(N, dim)`` of texts, comparable with the images'."""
+        return self._in_batches(texts, self._embed_text_batch, batch_size, None)
+
+    def unknown_words(self, text: str) -> UnknownWords:
+        """Return the words of ``text`` that the encoder never learned; by default none."""
+        del text
+        return UnknownWords()
+
+    @abstractmethod
+    def _embed_image_batch(self, images: Sequence[Pixels]) -> npt.NDArray[np.floating]:
+        """Return embeddings ``(n, dim)`` of any length of a batch of uint8 images."""
+
+    @abstractmethod
+    def _embed_text_batch(self, texts: Sequence[str]) -> npt.NDArray[np.floating]:
+        """Return embeddings ``(n, dim)`` of any length of a batch of texts."""
+
+    def _in_batches(
+        self,
+        items: Sequence[object],
+        embed: Callable[..., npt.NDArray[np.floating]],
+        batch_size: int,
+        advance: Callable[[int], object] | None,
+    ) -> Embeddings:
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be >= 1, got {batch_size}")
+        embeddings = np.empty((len(items), self.dim), np.float32)
+        for start in range(0, len(items), batch_size):
+            batch = items[start : start + batch_size]
+            embeddings[start : start + len(batch)] = embed(batch)
+            if advance:
+                advance(len(batch))
+        return normalize(embeddings)
+
+
+def normalize(embeddings: npt.NDArray[np.floating]) -> Embeddings:
+    """Return rows scaled to unit length; a zero row stays zero.
+
+    Raises:
+        ValueError: When a value is not finite.
+    """
+    rows = np.asarray(embeddings, np.float32)
+    if not np.isfinite(rows).all():
+        raise ValueError("embeddings must be finite, got NaN or infinity")
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.asarray(rows / np.maximum(lengths, np.finfo(np.float32).tiny), np.float32)
