@@ -1,0 +1,111 @@
+"""Opening the gallery a command asks for, building it first when it is not there yet."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+from medx.core import settings
+from medx.core.console import note
+from medx.core.errors import IndexMismatchError, InputError
+from retrieval.config import AUTO, GalleryConfig
+from retrieval.encoders.base import Encoder
+from retrieval.encoders.load import choose_encoder, load_encoder
+from retrieval.index import GalleryIndex
+from retrieval.locate import DESCRIPTION_FILE, find_index_dir, index_name
+
+
+class Gallery:
+    """An open index with the encoder that made it; the encoder is loaded when first needed."""
+
+    def __init__(self, index: GalleryIndex, config: GalleryConfig, reason: str) -> None:
+        self.index = index
+        self.encoder_reason = reason
+        self._config = config
+
+    @cached_property
+    def encoder(self) -> Encoder:
+        """The encoder that made the index.
+
+        Raises:
+            IndexMismatchError: When its weights or preprocessing are not those of the index.
+        """
+        encoder = load_encoder(
+            self.index.description.encoder.name,
+            weights=self._config.weights,
+            device=self._config.device,
+        )
+        encoder.reason = self.encoder_reason
+        self.index.check_encoder(encoder)
+        return encoder
+
+
+def open_gallery(config: GalleryConfig | None = None) -> Gallery:
+    """Open the index that ``config`` names, or that of its dataset and encoder.
+
+    The latter is built first, with a note, when it is not there yet.
+
+    Raises:
+        UnknownNameError: When no index, dataset or encoder has that name.
+        IndexMismatchError: When the named index was made by another encoder than the one named.
+    """
+    config = config or GalleryConfig()
+    if config.index is not None:
+        return _open_named(config, config.index)
+    choice = choose_encoder(config.encoder, weights=config.weights)
+    if config.encoder == AUTO:
+        note(f"encoder {choice.name} ({choice.reason})")
+    name, source = _dataset_of(config)
+    index_dir = settings.index_dir() / index_name(name, choice.name)
+    if not (index_dir / DESCRIPTION_FILE).is_file():
+        _build(config, choice.name, source, index_dir)
+    index = GalleryIndex.load(index_dir)
+    held = index.description.dataset_source
+    if held not in (name, source):
+        raise InputError(
+            f"index {index.name} holds another dataset of the same name, from {held}",
+            hint=f"medx retrieve build --dataset {source} --encoder {choice.name} --name OTHER, "
+            "then pass --index OTHER",
+        )
+    return Gallery(index, config, choice.reason)
+
+
+def _open_named(config: GalleryConfig, name: str) -> Gallery:
+    index = GalleryIndex.load(find_index_dir(name))
+    made_by = index.description.encoder.name
+    if config.encoder == AUTO:
+        return Gallery(index, config, f"auto: index {index.name} was built by it")
+    asked = choose_encoder(config.encoder).name
+    if asked != made_by:
+        source = index.description.dataset_source
+        raise IndexMismatchError(
+            f"index {index.name} was built by {made_by}, not by {asked}",
+            hint=f"pass --encoder {made_by}, or build another: "
+            f"medx retrieve build --dataset {source} --encoder {asked}",
+        )
+    return Gallery(index, config, "asked for by name")
+
+
+def _dataset_of(config: GalleryConfig) -> tuple[str, str]:
+    """Return the name of the dataset and what ``load_dataset`` takes to find it."""
+    from medx.datasets.catalog import default_dataset
+    from medx.datasets.manifest import load_manifest
+
+    spec = config.dataset or default_dataset(config.data_dir)
+    folder = Path(spec)
+    if folder.is_dir() and (folder / "manifest.csv").is_file():
+        return load_manifest(folder).name, str(folder.resolve())
+    return spec, spec
+
+
+def _build(config: GalleryConfig, encoder: str, source: str, index_dir: Path) -> None:
+    from medx.datasets.catalog import load_dataset
+    from retrieval.build import build_index
+    from retrieval.config import BuildConfig
+
+    dataset = load_dataset(source, data_dir=config.data_dir)
+    made_up = " synthetic" if dataset.synthetic else ""
+    note(f"no index {index_dir.name} yet: building it from {len(dataset)}{made_up} images, once")
+    built_by = load_encoder(encoder, weights=config.weights, device=config.device)
+    result = build_index(dataset, built_by, index_dir, BuildConfig(batch_size=config.batch_size))
+    note(f"built {result.index}: {result.count} images, {result.images_per_second:.0f} a second")

@@ -1,0 +1,281 @@
+"""The gallery: unit-length vectors in FAISS with what is known of each beside them.
+
+On disk, ``indexes/<name>/`` holds ``index.json`` (what it is), ``index.faiss`` (the vectors) and
+``items.parquet`` (one row a vector).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import faiss
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field, ValidationError
+
+from medx.core.errors import IndexMismatchError, InputError
+from medx.core.files import atomic_dir
+from medx.core.settings import DISCLAIMER
+from medx.core.values import Hit, Value
+from retrieval.encoders.base import Embeddings, Encoder, Fingerprint, normalize
+from retrieval.items import Items
+from retrieval.locate import DESCRIPTION_FILE
+
+VECTORS_FILE, ITEMS_FILE = "index.faiss", "items.parquet"
+INDEX_FILES = frozenset({DESCRIPTION_FILE, VECTORS_FILE, ITEMS_FILE})
+
+# FAISS 1.12+ uses BLAS only from 128000 query values on, so that batches below 250 queries of
+# dim 512 run five to ten times slower than they can; the hits are the same.
+faiss.cvar.distance_compute_blas_threshold = 2048
+
+
+class IndexDescription(Value):
+    """``index.json``: what an index holds and what made it."""
+
+    schema_version: int = 1
+    name: str
+    kind: Literal["flat"] = "flat"
+    metric: Literal["cosine"] = "cosine"
+    normalized: bool = True
+    encoder: Fingerprint
+    count: int
+    dataset: str
+    dataset_source: str = Field(description="What --dataset takes to read the images again.")
+    modality: str = ""
+    classes: tuple[str, ...] = ()
+    synthetic: bool = False
+    splits: dict[str, int] = Field(default_factory=dict)
+    settings: dict[str, Any] = Field(default_factory=dict)
+    packages: dict[str, str] = Field(default_factory=dict)
+    created: str = ""
+    disclaimer: str = DISCLAIMER
+
+    @property
+    def build_command(self) -> str:
+        """The command that builds this index again."""
+        return (
+            f"medx retrieve build --dataset {self.dataset_source} "
+            f"--encoder {self.encoder.name} --name {self.name}"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbours:
+    """The best rows of each of Q queries, best first.
+
+    Args:
+        rows: int64 ``(Q, top_k)``.
+        similarities: float32 ``(Q, top_k)``, cosine.
+    """
+
+    rows: npt.NDArray[np.int64]
+    similarities: npt.NDArray[np.float32]
+
+
+class GalleryIndex:
+    """An exact cosine index over a gallery of images."""
+
+    def __init__(self, description: IndexDescription, items: Items, vectors: Any) -> None:
+        """Join the three parts; ``vectors`` is a ``faiss.IndexFlatIP``.
+
+        Raises:
+            InputError: When the parts do not belong together.
+        """
+        sizes = {description.count, len(items), vectors.ntotal}
+        if len(sizes) > 1 or vectors.d != description.encoder.dim:
+            raise InputError(
+                f"index {description.name} is damaged: {vectors.ntotal} vectors of dim "
+                f"{vectors.d} and {len(items)} items where index.json says {description.count} "
+                f"of dim {description.encoder.dim}",
+                hint=f"build it again: {description.build_command}",
+            )
+        self.description = description
+        self.items = items
+        self._vectors = vectors
+
+    def __len__(self) -> int:
+        return self.description.count
+
+    @property
+    def name(self) -> str:
+        """How commands call this index."""
+        return self.description.name
+
+    @classmethod
+    def from_embeddings(
+        cls, embeddings: Embeddings, items: Items, description: IndexDescription
+    ) -> GalleryIndex:
+        """Return an index in memory over ``(N, dim)`` embeddings, row for row with ``items``."""
+        vectors = faiss.IndexFlatIP(description.encoder.dim)
+        vectors.add(np.ascontiguousarray(normalize(embeddings)))
+        return cls(description, items, vectors)
+
+    @classmethod
+    def load(cls, index_dir: Path) -> GalleryIndex:
+        """Open an index folder; vectors stay on disk until a search touches them.
+
+        Raises:
+            InputError: When a file is missing or damaged.
+        """
+        description = load_description(index_dir)
+        hint = f"build it again: {description.build_command}"
+        for name in INDEX_FILES:
+            if not (index_dir / name).is_file():
+                raise InputError(f"{index_dir} is not a whole index: no {name} in it", hint=hint)
+        try:
+            # Memory-mapped vectors must never be added to: FAISS aborts the process.
+            flags = faiss.IO_FLAG_MMAP_IFC | faiss.IO_FLAG_READ_ONLY
+            vectors = faiss.read_index(str(index_dir / VECTORS_FILE), flags)
+            items = Items.load(index_dir / ITEMS_FILE)
+        except (RuntimeError, InputError) as error:
+            reason = "cannot be read by FAISS" if isinstance(error, RuntimeError) else error
+            raise InputError(f"index {index_dir} is damaged: {reason}", hint=hint) from error
+        if not isinstance(vectors, faiss.IndexFlatIP):
+            raise InputError(f"{index_dir / VECTORS_FILE} is not a flat cosine index", hint=hint)
+        return cls(description, items, vectors)
+
+    def save(self, index_dir: Path) -> None:
+        """Write the folder in one step; a folder of something else is never replaced.
+
+        Raises:
+            InputError: When ``index_dir`` holds anything but an index.
+        """
+        check_replaceable(index_dir)
+        with atomic_dir(index_dir) as temporary:
+            faiss.write_index(self._vectors, str(temporary / VECTORS_FILE))
+            self.items.save(temporary / ITEMS_FILE)
+            text = self.description.model_dump_json(indent=2) + "\n"
+            (temporary / DESCRIPTION_FILE).write_text(text, encoding="utf-8")
+
+    def check_encoder(self, encoder: Encoder) -> None:
+        """Raise ``IndexMismatchError`` unless ``encoder`` made this index."""
+        if encoder.fingerprint != self.description.encoder:
+            raise IndexMismatchError(
+                f"index {self.name} was built by {self.description.encoder}, "
+                f"not by {encoder.fingerprint}",
+                hint=f"build it again: medx retrieve build --dataset "
+                f"{self.description.dataset_source} --encoder {encoder.name} --name {self.name}",
+            )
+
+    def embeddings(self, rows: npt.NDArray[np.int64] | None = None) -> Embeddings:
+        """Return the vectors ``(N, dim)`` of some rows, or of all."""
+        flat = faiss.rev_swig_ptr(self._vectors.get_xb(), len(self) * self._vectors.d)
+        vectors = flat.reshape(len(self), self._vectors.d)
+        return np.array(vectors if rows is None else vectors[rows], np.float32)
+
+    def subset(self, rows: npt.NDArray[np.int64]) -> GalleryIndex:
+        """Return an index in memory over some rows."""
+        items = self.items.take(rows)
+        changes = {"count": len(rows), "splits": items.splits}
+        return GalleryIndex.from_embeddings(
+            self.embeddings(rows), items, self.description.model_copy(update=changes)
+        )
+
+    def search(
+        self,
+        embeddings: Embeddings,
+        top_k: int,
+        *,
+        split: str | None = None,
+        exclude_ids: Sequence[Collection[str]] | None = None,
+    ) -> Neighbours:
+        """Return the ``top_k`` most similar rows of each query, equal ones in row order.
+
+        Args:
+            embeddings: ``(Q, dim)``, of any length.
+            top_k: How many rows a query.
+            split: Only rows of this split.
+            exclude_ids: For each query, ids that must not be among its rows.
+
+        Raises:
+            InputError: When fewer than ``top_k`` rows can be returned.
+            UnknownNameError: When no row is in ``split``.
+        """
+        queries = self._checked_queries(embeddings, top_k)
+        mask = None
+        if split not in (None, "all"):
+            mask = np.zeros(len(self), bool)
+            mask[self.items.split_rows(str(split))] = True
+        banned = [self.items.rows_of(ids) for ids in exclude_ids or ()]
+        most = max((len(rows) for rows in banned), default=0)
+        available = len(self) if mask is None else int(mask.sum())
+        excluded = most if mask is None else max((int(mask[r].sum()) for r in banned), default=0)
+        self._check_top_k(top_k, available - excluded, split)
+        wanted = min(top_k + most, available)
+        similarities, rows = self._vectors.search(queries, wanted, params=_only(mask))
+        if banned:
+            out = [np.isin(found, refused) for found, refused in zip(rows, banned, strict=True)]
+            similarities[np.stack(out)] = -np.inf
+        order = np.lexsort((rows, -similarities), axis=1)[:, :top_k]
+        return Neighbours(
+            rows=np.take_along_axis(rows, order, axis=1),
+            similarities=np.take_along_axis(similarities, order, axis=1),
+        )
+
+    def hits(self, neighbours: Neighbours, query: int = 0) -> list[Hit]:
+        """Return the neighbours of one query with what is known of each."""
+        pairs = zip(neighbours.rows[query], neighbours.similarities[query], strict=True)
+        return [
+            self.items.hit(int(row), rank=rank, similarity=float(similarity))
+            for rank, (row, similarity) in enumerate(pairs, start=1)
+        ]
+
+    def _checked_queries(self, embeddings: Embeddings, top_k: int) -> Embeddings:
+        if top_k < 1:
+            raise ValueError(f"top_k must be >= 1, got {top_k}")
+        if embeddings.ndim != 2 or embeddings.shape[1] != self._vectors.d:
+            raise ValueError(
+                f"embeddings must be (Q, {self._vectors.d}), got shape {embeddings.shape}"
+            )
+        return np.ascontiguousarray(normalize(embeddings))
+
+    def _check_top_k(self, top_k: int, available: int, split: str | None) -> None:
+        if top_k > available:
+            where = f"split {split} of index {self.name}" if split else f"index {self.name}"
+            raise InputError(
+                f"top_k {top_k} is more than the {available} images of {where} that can be found",
+                hint=f"use --top-k {available} or less" if available > 0 else "add images to it",
+            )
+
+
+def load_description(index_dir: Path) -> IndexDescription:
+    """Read ``index.json`` alone.
+
+    Raises:
+        InputError: When the folder holds no index, or a damaged one.
+    """
+    path = index_dir / DESCRIPTION_FILE
+    rebuild = "build it again with `medx retrieve build`"
+    if not index_dir.is_dir():
+        raise InputError(f"no index folder at {index_dir}", hint="see `medx retrieve list`")
+    if not path.is_file():
+        raise InputError(f"{index_dir} holds no index: no {DESCRIPTION_FILE} in it", hint=rebuild)
+    try:
+        return IndexDescription.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise InputError(f"{path} is damaged: {where}: {first['msg']}", hint=rebuild) from error
+
+
+def check_replaceable(index_dir: Path) -> None:
+    """Raise ``InputError`` when ``index_dir`` is there and holds anything but an index."""
+    if index_dir.is_file():
+        raise InputError(f"{index_dir} is a file", hint="name a folder that is not there yet")
+    strange = [p.name for p in index_dir.glob("*") if p.name not in INDEX_FILES]
+    if strange:
+        raise InputError(
+            f"{index_dir} holds other files ({strange[0]}), it would be replaced as a whole",
+            hint="name a folder that is empty or not there yet",
+        )
+
+
+def _only(mask: npt.NDArray[np.bool_] | None) -> Any:
+    if mask is None:
+        return None
+    library: Any = faiss  # its stubs know the C++ constructors only
+    selector = library.IDSelectorBitmap(np.packbits(mask, bitorder="little"))
+    return library.SearchParameters(sel=selector)
