@@ -1,1 +1,1 @@
-"""Report generation: strategies, engines, evidence, reports."""
+"""Draft reports that cite their evidence: prompt strategies, engines (MedGemma, mock), pages."""

@@ -9,6 +9,7 @@ Catch ``MedxError`` to catch everything the user can fix::
     ├── WeightsUnavailableError  gated, offline or absent model weights
     ├── DataUnavailableError     a dataset that is neither here nor to be had
     ├── IndexMismatchError       an index built by another encoder
+    ├── EngineError              a report engine that could not write a report
     └── CheckpointError          a run folder or checkpoint that cannot be read
 
 Each carries ``hint``: what to do next. A caller's mistake is a ``ValueError`` instead.
@@ -64,6 +65,10 @@ class DataUnavailableError(MedxError):
 
 class IndexMismatchError(MedxError):
     """An index that was built by another encoder."""
+
+
+class EngineError(MedxError):
+    """A report engine that could not write a report."""
 
 
 class CheckpointError(MedxError):

@@ -1,0 +1,26 @@
+"""Text that a model would take for its own control tokens, made harmless."""
+
+from __future__ import annotations
+
+import re
+
+#: Gemma's turns, image placeholders and unused tokens, and the look-alikes of other families.
+_TOKEN = re.compile(r"<(/?\|?[A-Za-z_][A-Za-z0-9_]*\|?)>|\[(multimodal|/?INST)\]")
+
+#: A caption is a sentence or two; more is somebody else's prompt.
+MAX_CHARACTERS = 400
+
+
+def neutralise_control_tokens(text: str) -> str:
+    """Return ``text`` with ``<name>`` written ``‹name›``, which no tokenizer takes for control.
+
+    Applying it twice changes nothing more.
+    """
+    return _TOKEN.sub(lambda match: f"‹{match.group(1) or match.group(2)}›", text)
+
+
+def plain_line(text: str, limit: int = MAX_CHARACTERS) -> str:
+    """Return foreign text as one harmless line: no line breaks, no control characters, not long."""
+    printable = "".join(c if c.isprintable() else " " for c in text)
+    line = neutralise_control_tokens(" ".join(printable.split()))
+    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"

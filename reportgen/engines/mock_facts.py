@@ -1,0 +1,129 @@
+"""What the mock reads out of evidence: readings, probabilities, agreement of neighbours."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from reportgen.control_tokens import plain_line
+from reportgen.evidence import Evidence, positive_label
+from reportgen.labels import normal_label
+
+#: Lower bounds of probability and the words for it.
+LIKELIHOODS = (
+    (0.90, "very likely"),
+    (0.70, "likely"),
+    (0.30, "possible"),
+    (0.10, "unlikely"),
+    (0.00, "very unlikely"),
+)
+
+#: A probability this near to the operating point could have gone either way.
+CLOSE = 0.10
+
+
+def likelihood(probability: float) -> str:
+    """Return the word for a calibrated probability."""
+    return next(word for bound, word in LIKELIHOODS if probability >= bound)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Evidence with the questions that a report asks of it."""
+
+    evidence: Evidence
+
+    @property
+    def label(self) -> str | None:
+        """The reading that the evidence favours: the classifier's, else most neighbours'."""
+        if self.evidence.prediction:
+            return self.evidence.prediction.label
+        votes = self.votes()
+        return min(votes, key=lambda name: (-votes[name], name)) if votes else None
+
+    @property
+    def normal(self) -> str | None:
+        """The class that means that nothing is wrong, where one does."""
+        prediction = self.evidence.prediction
+        classes = list(prediction.probabilities) if prediction else sorted(self.votes())
+        return normal_label(classes)
+
+    def votes(self) -> Counter[str]:
+        """Return how many neighbours carry each label."""
+        return Counter(hit.label for hit in self.evidence.neighbours if hit.label)
+
+    def probability(self, label: str) -> float | None:
+        """Return the classifier's probability of ``label``, or None."""
+        prediction = self.evidence.prediction
+        return prediction.probabilities.get(label) if prediction else None
+
+    def readings(self) -> list[str]:
+        """Return all readings, the favoured one first, then by probability and votes."""
+        votes = self.votes()
+        prediction = self.evidence.prediction
+        names = {*votes, *(prediction.probabilities if prediction else ())}
+        order = sorted(names, key=lambda n: (-(self.probability(n) or 0.0), -votes[n], n))
+        favoured = self.label
+        return sorted(order, key=lambda name: name != favoured)
+
+    def agreeing(self, label: str) -> list[str]:
+        """Return the item ids of the neighbours labelled ``label``."""
+        hits = enumerate(self.evidence.neighbours, start=1)
+        return [f"N{n}" for n, hit in hits if hit.label == label]
+
+    def differing(self, label: str) -> list[str]:
+        """Return the item ids of the neighbours that carry another label."""
+        hits = enumerate(self.evidence.neighbours, start=1)
+        return [f"N{n}" for n, hit in hits if hit.label and hit.label != label]
+
+    def contradicts(self) -> bool:
+        """Return True when most labelled neighbours carry another label than the classifier's."""
+        prediction = self.evidence.prediction
+        if not prediction:
+            return False
+        return len(self.differing(prediction.label)) > len(self.agreeing(prediction.label))
+
+    def is_close(self) -> bool:
+        """Return True when the classifier's decision hangs on less than 0.10 of probability."""
+        prediction = self.evidence.prediction
+        positive = positive_label(prediction) if prediction else None
+        if prediction is None or prediction.operating_point is None or positive is None:
+            return False
+        return abs(prediction.probabilities[positive] - prediction.operating_point) < CLOSE
+
+    def reading(self, label: str) -> str:
+        """Return ``label`` as a report would name it."""
+        return "normal image" if label == self.normal == "normal" else plain_line(label)
+
+    def classifier_sentence(self) -> str:
+        """Say what the classifier says, with its threshold where it has one."""
+        prediction = self.evidence.prediction
+        if not prediction:
+            return "No classifier result is available."
+        name = positive_label(prediction) or prediction.label
+        text = f"The classifier gives {plain_line(name)} a probability of "
+        text += f"{prediction.probabilities[name]:.2f}"
+        if prediction.operating_point is not None:
+            side = "at or above" if prediction.label == name else "below"
+            text += f", {side} its operating point of {prediction.operating_point:.2f}"
+        return f"{text} [P1]."
+
+    def neighbour_sentence(self) -> str:
+        """Say how the most similar archived images are labelled."""
+        hits = self.evidence.neighbours
+        votes = self.votes()
+        if not hits:
+            return "No similar archived images are available."
+        if not votes:
+            return f"The {len(hits)} most similar archived images carry no label."
+        label = self.label if self.label in votes else votes.most_common(1)[0][0]
+        ids = self.agreeing(str(label))
+        text = f"{len(ids)} of the {len(hits)} most similar archived images are labelled "
+        if len(hits) == 1:
+            text = "The most similar archived image is labelled "
+        return f"{text}{plain_line(str(label))} {cite(ids)}."
+
+
+def cite(ids: list[str]) -> str:
+    """Return ``[N1, N2]``."""
+    return f"[{', '.join(ids)}]"

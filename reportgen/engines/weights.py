@@ -1,0 +1,202 @@
+"""Where MedGemma's weights are, without asking the network; and fetching them when asked to."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+from medx.core import settings
+from medx.core.console import note
+from medx.core.errors import InputError, WeightsUnavailableError
+
+#: Tried in this order when no model is named.
+MODELS = ("google/medgemma-1.5-4b-it", "google/medgemma-4b-it")
+
+#: All that is ever loaded: no pickle.
+PATTERNS = ("*.json", "*.safetensors", "*.model", "*.jinja")
+
+_HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/[\w.-]+$")
+_ONE_OF = (
+    ("processor_config.json", "preprocessor_config.json"),
+    ("tokenizer.json", "tokenizer.model"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weights:
+    """A complete set of files.
+
+    Args:
+        model: Hub id, or the folder's name.
+        revision: Commit of the hub, or a fingerprint of the files.
+        source: Where they were found, in words.
+    """
+
+    model: str
+    folder: Path
+    revision: str
+    source: str
+
+
+def find_weights(model: str | None, folder: str | None = None) -> Weights:
+    """Return weights that are on this machine and complete; the network is not asked.
+
+    Args:
+        model: Hub id or local folder; None takes the first of ``MODELS`` in the hub cache.
+        folder: Local folder that holds the weights of ``model``.
+
+    Raises:
+        WeightsUnavailableError: When there are none; the message says what is missing.
+        InputError: When ``model`` is neither a hub id nor a folder.
+    """
+    if folder is not None:
+        return _local(Path(folder), model)
+    if model is not None and Path(model).is_dir():
+        return _local(Path(model), None)
+    reasons = []
+    for name in [_checked_id(model)] if model else MODELS:
+        snapshot = _cached_snapshot(name)
+        problems = missing_files(snapshot) if snapshot else ["not in the hub cache"]
+        if snapshot and not problems:
+            revision = f"hub:{snapshot.name}"
+            return Weights(model=name, folder=snapshot, revision=revision, source="the hub cache")
+        reasons.append(f"{name}: {', '.join(problems)}")
+    raise WeightsUnavailableError("; ".join(reasons), hint=how_to_get(model or MODELS[0]))
+
+
+def fetch_weights(model: str | None) -> Weights:
+    """Download a model into the hub cache and return its weights.
+
+    Raises:
+        WeightsUnavailableError: When it is gated, offline or not to be had; the hint has the steps.
+    """
+    name = _checked_id(model or MODELS[0])
+    hint = how_to_get(name)
+    if settings.offline():
+        raise WeightsUnavailableError(
+            f"the weights of {name} are not here, and offline mode forbids fetching them",
+            hint=hint,
+        )
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError
+
+    note(f"fetching the weights of {name} into the hub cache (gigabytes)")
+    try:
+        snapshot_download(name, allow_patterns=list(PATTERNS))
+    except GatedRepoError as error:
+        raise WeightsUnavailableError(
+            f"{name} is gated: its terms are not accepted by this account", hint=hint
+        ) from error
+    except (HfHubHTTPError, OSError, ValueError) as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise WeightsUnavailableError(f"cannot fetch {name}: {reason}", hint=hint) from error
+    return find_weights(name)
+
+
+def how_to_get(model: str) -> str:
+    """Return the steps to the weights of ``model``, one a line."""
+    return "\n".join(
+        (
+            "MedGemma's weights are free but gated. To get them:",
+            f"  1. sign in and accept the terms at https://huggingface.co/{model}",
+            "  2. make a read token there and run `hf auth login`, or set HF_TOKEN",
+            f"  3. run again with --engine medgemma --model {model} (without --offline)",
+            "on a machine without internet:",
+            f"  `hf download {model} --local-dir DIR` elsewhere, copy DIR, then --weights DIR",
+            "or use --engine mock, which writes from the evidence alone",
+        )
+    )
+
+
+def missing_files(folder: Path) -> list[str]:
+    """Return what a folder lacks to be loaded, in words; empty when it is complete."""
+    if not folder.is_dir():
+        return ["no such folder"]
+    problems = [] if (folder / "config.json").is_file() else ["no config.json"]
+    for names in _ONE_OF:
+        if not any((folder / name).is_file() for name in names):
+            problems.append(f"no {' or '.join(names)}")
+    return problems + _bad_tensors(folder)
+
+
+def _local(folder: Path, model: str | None) -> Weights:
+    problems = missing_files(folder)
+    if problems:
+        raise WeightsUnavailableError(
+            f"{folder} does not hold a complete model: {', '.join(problems)}",
+            hint=how_to_get(model if model and _HUB_ID.match(model) else MODELS[0]),
+        )
+    return Weights(
+        model=model or folder.resolve().name,
+        folder=folder,
+        revision=_revision_of(folder),
+        source="a local folder",
+    )
+
+
+def _checked_id(model: str) -> str:
+    if not _HUB_ID.match(model):
+        raise InputError(
+            f"{model!r} is neither a folder nor a hub id", hint=f"hub ids look like {MODELS[1]}"
+        )
+    return model
+
+
+def _cached_snapshot(model: str) -> Path | None:
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(model, "config.json")
+    return Path(found).parent if isinstance(found, str) else None
+
+
+def _bad_tensors(folder: Path) -> list[str]:
+    index = folder / "model.safetensors.index.json"
+    names = {"model.safetensors"}
+    if index.is_file():
+        try:
+            names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+        except (ValueError, KeyError, AttributeError):
+            return [f"{index.name} is damaged"]
+    problems = []
+    for name in sorted(names):
+        if not (folder / name).is_file():
+            problems.append(f"no {name}")
+        elif not _is_whole(folder / name):
+            problems.append(f"{name} is truncated or damaged")
+    return problems
+
+
+def _is_whole(path: Path) -> bool:
+    """Compare a safetensors file's length with what its header promises."""
+    try:
+        with path.open("rb") as stream:
+            (length,) = struct.unpack("<Q", stream.read(8))
+            if length > path.stat().st_size:
+                return False
+            header = json.loads(stream.read(length))
+        ends = [
+            entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"
+        ]
+    except (struct.error, ValueError, KeyError, TypeError):
+        return False
+    return bool(path.stat().st_size == 8 + length + max(ends, default=0))
+
+
+def _revision_of(folder: Path) -> str:
+    """Return the hub commit that ``hf download --local-dir`` noted, else a fingerprint."""
+    noted = folder / ".cache" / "huggingface" / "download" / "config.json.metadata"
+    if noted.is_file() and (lines := noted.read_text(encoding="utf-8").split()):
+        return f"hub:{lines[0]}"
+    digest = hashlib.sha256((folder / "config.json").read_bytes())
+    for path in sorted(folder.glob("*.safetensors")):
+        size = path.stat().st_size
+        digest.update(f"{path.name}:{size}".encode())
+        with path.open("rb") as stream:  # gigabytes: 64 blocks spread over the file must do
+            for i in range(64):
+                stream.seek(size * i // 64)
+                digest.update(stream.read(1 << 16))
+    return f"files:{digest.hexdigest()[:16]}"

@@ -1,0 +1,80 @@
+"""What a report may lean on. The true label of the image is not among it, by construction."""
+
+from __future__ import annotations
+
+from pydantic import Field, model_validator
+
+from medx.core.values import Hit, Prediction, Value
+from reportgen.control_tokens import plain_line
+
+#: Classes beyond these say nothing a report would use.
+MAX_CLASSES = 5
+
+
+class EvidenceItem(Value):
+    """One citable fact: ``P1`` the prediction, ``N1``… the neighbours, ``M1``… the notes."""
+
+    id: str
+    statement: str
+
+
+class Evidence(Value):
+    """Everything an engine gets to know of one image besides its pixels."""
+
+    schema_version: int = 1
+    image_id: str
+    dataset: str
+    modality: str
+    image_size: tuple[int, int] = Field(description="Native height and width in pixels.")
+    synthetic: bool = False
+    prediction: Prediction | None = None
+    neighbours: list[Hit] = Field(default_factory=list)
+    notes: list[str] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _check(self) -> Evidence:
+        if min(self.image_size) < 1:
+            raise ValueError(f"image_size must be >= 1, got {self.image_size}")
+        if any(hit.id == self.image_id for hit in self.neighbours):
+            raise ValueError(f"neighbours must not hold the image itself ({self.image_id})")
+        return self
+
+    def items(self) -> list[EvidenceItem]:
+        """Return the citable facts, each with a short stable id.
+
+        Ids of records are left out: people write labels into file names.
+        """
+        items = []
+        if self.prediction:
+            items.append(EvidenceItem(id="P1", statement=_describe_prediction(self.prediction)))
+        for n, hit in enumerate(self.neighbours, start=1):
+            items.append(EvidenceItem(id=f"N{n}", statement=_describe_hit(hit)))
+        for n, text in enumerate(self.notes, start=1):
+            items.append(EvidenceItem(id=f"M{n}", statement=f"Note: {plain_line(text)}"))
+        return items
+
+
+def positive_label(prediction: Prediction) -> str | None:
+    """Return the class that the operating point of a binary prediction is about, or None."""
+    if prediction.operating_point is None:
+        return None
+    return list(prediction.probabilities)[-1]
+
+
+def _describe_prediction(prediction: Prediction) -> str:
+    ranked = sorted(prediction.probabilities.items(), key=lambda item: -item[1])
+    probabilities = ", ".join(f"{plain_line(name)} {p:.2f}" for name, p in ranked[:MAX_CLASSES])
+    rest = len(ranked) - MAX_CLASSES
+    if rest > 0:
+        probabilities += f", {rest} other classes less"
+    text = f"Image classifier: '{plain_line(prediction.label)}'; probabilities: {probabilities}"
+    positive = positive_label(prediction)
+    if positive is not None:
+        text += f"; called '{plain_line(positive)}' from {prediction.operating_point:.2f} upwards"
+    return text + "."
+
+
+def _describe_hit(hit: Hit) -> str:
+    label = f"labelled '{plain_line(hit.label)}'" if hit.label else "unlabelled"
+    text = f"Similar archived image, {label}, cosine similarity {hit.similarity:.2f}"
+    return f"{text}, described as: {plain_line(hit.text)}" if hit.text else f"{text}."

@@ -1,0 +1,194 @@
+"""Write the reports of a run, one file each, so that nothing done is ever lost."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from medx.core.console import progress_bar, warn
+from medx.core.errors import EngineError, MedxError
+from medx.core.files import write_json, write_text
+from medx.core.runs import now
+from reportgen.engines.base import GenerationRequest
+from reportgen.engines.choose import ChosenEngine
+from reportgen.item import ReportItem
+from reportgen.prompt import Prompt, render_prompt
+from reportgen.render import render_page
+from reportgen.report import GenerationSettings, Report, check_text, cited_items
+from reportgen.report_set import Failure, ReportSet
+from reportgen.sections import parse_sections
+from reportgen.strategies.base import Strategy
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Job:
+    item: ReportItem
+    strategy: Strategy
+    request: GenerationRequest
+    draft: dict[str, object]
+    path: Path
+
+
+def generate_reports(
+    items: Sequence[ReportItem],
+    strategies: Sequence[Strategy],
+    chosen: ChosenEngine,
+    run_dir: Path,
+    *,
+    resume: bool = False,
+) -> ReportSet:
+    """Report on every item with every strategy; write JSON files and one Markdown page.
+
+    A report that fails is counted and listed. After Ctrl-C what was done stays on disk, and
+    ``resume`` keeps every report whose image, evidence, prompt, engine and settings are the same.
+
+    Raises:
+        EngineError: When every report failed.
+        ValueError: When there are no items or strategies, or two items share an id.
+    """
+    ids = [item.evidence.image_id for item in items]
+    if not items or not strategies or len(set(ids)) < len(ids):
+        raise ValueError("items and strategies must not be empty, and ids must be unique")
+    jobs = [_plan(item, s, chosen, run_dir) for item in items for s in strategies]
+    done = {i: kept for i, job in enumerate(jobs) if resume and (kept := _finished(job))}
+    resumed = len(done)
+    if resumed < len(jobs):
+        chosen.engine.prepare()
+    failures = _write_all(jobs, done, chosen, run_dir)
+    page = run_dir / "reports.md"
+    result = ReportSet(
+        run_dir=str(run_dir),
+        page=str(page),
+        dataset=items[0].evidence.dataset,
+        engine=chosen.engine.name,
+        engine_reason=chosen.reason,
+        is_mock=chosen.engine.is_mock,
+        model=chosen.engine.model,
+        model_revision=chosen.engine.revision,
+        synthetic=any(item.evidence.synthetic for item in items),
+        strategies=[strategy.name for strategy in strategies],
+        images=len(items),
+        contract_met=sum(report.contract_met for report in done.values()),
+        resumed=resumed,
+        failures=failures,
+        reports=[done[i] for i in sorted(done)],
+    )
+    write_text(page, render_page(result, items, run_dir))
+    write_json(run_dir / "metrics.json", result.model_dump(exclude={"reports"}))
+    if not done:
+        raise EngineError(f"all {len(jobs)} reports failed, first: {failures[0].reason}")
+    return result
+
+
+def _write_all(
+    jobs: Sequence[_Job], done: dict[int, Report], chosen: ChosenEngine, run_dir: Path
+) -> list[Failure]:
+    """Fill ``done`` by position in ``jobs`` and return what failed."""
+    failures = []
+    try:
+        with progress_bar("writing reports", len(jobs)) as progress:
+            progress.advance(progress.task_ids[0], len(done))
+            for i, job in enumerate(jobs):
+                if i in done:
+                    continue
+                name = f"{job.item.evidence.image_id} {job.strategy.name}"
+                progress.update(progress.task_ids[0], status=name)
+                try:
+                    done[i] = _write(job, chosen)
+                except MedxError as error:
+                    warn(f"no report for {name}: {error}")
+                    failures.append(
+                        Failure(
+                            image_id=job.item.evidence.image_id,
+                            strategy=job.strategy.name,
+                            reason=str(error),
+                        )
+                    )
+                progress.advance(progress.task_ids[0])
+    except KeyboardInterrupt:
+        warn(f"interrupted: {len(done)} of {len(jobs)} reports are in {run_dir}; --resume goes on")
+        raise
+    return failures
+
+
+def _plan(item: ReportItem, strategy: Strategy, chosen: ChosenEngine, run_dir: Path) -> _Job:
+    engine, evidence = chosen.engine, item.evidence
+    prompt = render_prompt(strategy, evidence)
+    if not engine.takes_system_prompt:
+        prompt = Prompt(system="", text=prompt.text)
+    budget = engine.token_budget(strategy)
+    return _Job(
+        item=item,
+        strategy=strategy,
+        request=GenerationRequest(
+            prompt=prompt,
+            pixels=item.pixels,
+            evidence=evidence,
+            strategy=strategy,
+            max_new_tokens=budget,
+        ),
+        draft={
+            "image_id": evidence.image_id,
+            "image_sha256": item.sha256,
+            "strategy": strategy.name,
+            "strategy_version": strategy.version,
+            "engine": engine.name,
+            "is_mock": engine.is_mock,
+            "model": engine.model,
+            "model_revision": engine.revision,
+            "system_prompt": prompt.system,
+            "prompt": prompt.text,
+            "prompt_sha256": prompt.sha256,
+            "settings": GenerationSettings(
+                max_new_tokens=budget, seed=engine.config.seed, device=engine.config.device
+            ),
+            "evidence": evidence,
+            "items": evidence.items(),
+            "synthetic": evidence.synthetic,
+        },
+        path=run_dir / "reports" / f"{item.file_stem}--{strategy.name}.json",
+    )
+
+
+def _write(job: _Job, chosen: ChosenEngine) -> Report:
+    started = time.perf_counter()
+    generation = chosen.engine.generate(job.request)
+    seconds = time.perf_counter() - started
+    parsed = parse_sections(generation.text, job.strategy.sections)
+    report = Report.model_validate(
+        {
+            **job.draft,
+            "engine_reason": chosen.reason,
+            "text": generation.text,
+            "sections": parsed.sections,
+            "contract_met": not parsed.missing,
+            "missing": parsed.missing,
+            "cited": cited_items(generation.text),
+            "warnings": check_text(generation.text, job.item.evidence, cut_off=generation.cut_off),
+            "seconds": round(seconds, 3),
+            "prompt_tokens": generation.prompt_tokens,
+            "tokens": generation.tokens,
+            "created": now(),
+        }
+    )
+    write_text(job.path, report.model_dump_json(indent=2) + "\n")
+    return report
+
+
+def _finished(job: _Job) -> Report | None:
+    """Return the report an earlier run left, when it answers the very same question."""
+    try:
+        report = Report.model_validate_json(job.path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError, ValidationError):
+        warn(f"{job.path.name} is damaged: writing that report again")
+        return None
+    if any(getattr(report, name) != value for name, value in job.draft.items()):
+        warn(f"{job.path.name} answers another question: writing that report again")
+        return None
+    return report

@@ -1,0 +1,45 @@
+"""An image to report on."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from medx.core.images import Pixels
+from reportgen.evidence import Evidence
+from reportgen.samples import SampleKind
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ReportItem:
+    """Evidence and pixels for the engine, and what only the page shows.
+
+    Args:
+        pixels: ``uint8`` ``(H, W)`` or ``(H, W, 3)`` at native resolution.
+        reference_label: The true label. Only the page shows it; no engine and no report gets it.
+        kind: Why the image was chosen; only the page shows it.
+    """
+
+    evidence: Evidence
+    pixels: Pixels
+    reference_label: str | None = None
+    kind: SampleKind | None = None
+
+    @property
+    def file_stem(self) -> str:
+        """The image id as a safe file name; different ids give different names."""
+        image_id = self.evidence.image_id
+        safe = re.sub(r"[^A-Za-z0-9._-]+", "_", image_id).strip("._")[:80]
+        if safe == image_id:
+            return safe
+        return f"{safe}-{hashlib.sha256(image_id.encode()).hexdigest()[:8]}"
+
+    @property
+    def sha256(self) -> str:
+        """Hex SHA-256 of shape and pixels."""
+        shape = "x".join(map(str, self.pixels.shape))
+        data = np.ascontiguousarray(self.pixels).tobytes()
+        return hashlib.sha256(shape.encode() + data).hexdigest()

@@ -1,0 +1,20 @@
+"""Prompt strategies by name."""
+
+from medx.core.registry import Entry, Registry
+
+STRATEGIES = Registry(
+    "strategy",
+    {
+        "concise": Entry(
+            "reportgen.strategies.builtin:CONCISE", "Two or three sentences and an impression."
+        ),
+        "structured": Entry(
+            "reportgen.strategies.builtin:STRUCTURED",
+            "Technique, comparison, findings by region, impression, recommendation.",
+        ),
+        "differential": Entry(
+            "reportgen.strategies.builtin:DIFFERENTIAL",
+            "Ranked diagnoses, each with what speaks for and against it.",
+        ),
+    },
+)
