@@ -40,8 +40,8 @@ FINDING_WORDS: dict[str, tuple[str, ...]] = {
         "cardiac enlargement", "increased cardiothoracic ratio",
     ),
     "nodule": (
-        "nodule", "pulmonary nodule", "lung nodule", "solitary nodule", "round opacity", "lung mass",
-        "coin lesion", "nodular opacity",
+        "nodule", "pulmonary nodule", "lung nodule", "solitary nodule", "round opacity",
+        "lung mass", "coin lesion", "nodular opacity",
     ),
     "interstitial opacity": (
         "interstitial opacity", "reticular opacities", "interstitial markings",

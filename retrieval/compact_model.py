@@ -105,7 +105,8 @@ class TextLayer(nn.Module):
         q, k, v = qkv.permute(2, 0, 3, 1, 4)
         attended = functional.scaled_dot_product_attention(q, k, v, mask[:, None, None, :])
         x = x + self.out(attended.transpose(1, 2).reshape(batch, length, width))
-        return x + self.down(functional.relu(self.up(self.norm2(x))))
+        changed: Tensor = self.down(functional.relu(self.up(self.norm2(x))))
+        return x + changed
 
 
 class TextTower(nn.Module):

@@ -64,11 +64,13 @@ def train_encoder(config: TrainEncoderConfig, dataset: Dataset, folder: Path) ->
     seed_everything(config.seed)
     size = CompactArchitecture.image_size
     pools = [_labelled_pool(dataset, size), _phantom_pool(config, size)]
-    words = all_words() | {w for p in pools for c in p.captions for w in Vocabulary.from_texts([c]).words}
+    words = all_words() | {
+        w for p in pools for c in p.captions for w in Vocabulary.from_texts([c]).words
+    }
     vocabulary = Vocabulary(tuple(sorted(words)))
     architecture = CompactArchitecture(vocabulary_size=len(vocabulary))
     device = resolve_device(config.device)
-    model = CompactModel(architecture).to(device, memory_format=torch.channels_last)
+    model = CompactModel(architecture).to(device).to(memory_format=torch.channels_last)
     averaged = copy.deepcopy(model)
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
@@ -152,9 +154,7 @@ def _text(pool: Pool, row: int, rng: np.random.Generator) -> tuple[str, Facts]:
     return write_text(pool.facts[row], rng)
 
 
-def _loss(
-    model: CompactModel, images: Tensor, batch: _Batch, config: TrainEncoderConfig
-) -> Tensor:
+def _loss(model: CompactModel, images: Tensor, batch: _Batch, config: TrainEncoderConfig) -> Tensor:
     images = images.contiguous(memory_format=torch.channels_last)
     image = functional.normalize(model.image(images), dim=1)  # (B, D)
     text = functional.normalize(model.text(batch.ids.to(image.device)), dim=1)
@@ -178,7 +178,9 @@ def _contrast(logits: Tensor, positive: Tensor) -> Tensor:
 
 @torch.no_grad()
 def _average(averaged: CompactModel, model: CompactModel, decay: float) -> None:
-    for kept, value in zip(averaged.state_dict().values(), model.state_dict().values(), strict=True):
+    for kept, value in zip(
+        averaged.state_dict().values(), model.state_dict().values(), strict=True
+    ):
         if kept.is_floating_point():
             kept.lerp_(value, 1.0 - decay)
         else:

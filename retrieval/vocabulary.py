@@ -14,8 +14,11 @@ MAX_TOKENS = 40
 
 #: Words that carry no finding: knowing only these is knowing nothing of a query.
 FILLER = frozenset(
-    "a an and are at by chest film for frontal from image images in is it of on or picture "
-    "radiograph radiographs scan shows showing the there this to view with x ray xray patient".split()
+    [
+        *("a", "an", "and", "are", "at", "by", "for", "from", "in", "is", "it", "of", "on", "or"),
+        *("chest", "film", "frontal", "image", "images", "patient", "picture", "radiograph"),
+        *("ray", "scan", "showing", "shows", "the", "there", "this", "to", "view", "with", "x"),
+    ]
 )
 
 

@@ -16,7 +16,8 @@ from medx.cli import main
 from medx.core.images import read_image
 from medx.datasets.manifest import Dataset, Record, save_dataset
 
-REAL_DATA = os.environ.get("MEDX_DATA_DIR")
+# Resolved at once: every test runs in a folder of its own.
+REAL_DATA = Path(os.environ["MEDX_DATA_DIR"]).resolve() if "MEDX_DATA_DIR" in os.environ else None
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def real_data() -> Path:
     """The folder of real images, or a skip."""
     if not REAL_DATA:
         pytest.skip("MEDX_DATA_DIR is not set: the real images are not on this machine")
-    return Path(REAL_DATA).resolve()
+    return REAL_DATA
 
 
 def write_dataset(folder: Path, classes: dict[str, int], *, size: int = 28, seed: int = 0) -> Path:
@@ -86,9 +87,7 @@ def write_dataset(folder: Path, classes: dict[str, int], *, size: int = 28, seed
                 pixels[y : y + 7, x : x + 7] += 120
                 name = f"{split}-{label}-{i:03d}"
                 PILImage.fromarray(pixels).save(folder / "images" / f"{name}.png")
-                records.append(
-                    Record(id=name, path=f"images/{name}.png", label=label, split=split)
-                )
+                records.append(Record(id=name, path=f"images/{name}.png", label=label, split=split))
     save_dataset(
         Dataset(
             name=folder.name,

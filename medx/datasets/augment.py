@@ -38,17 +38,11 @@ def augment_radiographs(
     angle = torch.deg2rad(uniform(-rotation, rotation))
     zoom = torch.exp(uniform(-scale, scale))
     stretch = torch.exp(uniform(-scale / 2, scale / 2))
-    matrix = torch.stack(
-        [
-            torch.stack([angle.cos() * zoom, -angle.sin() * zoom, uniform(-2 * shift, 2 * shift)], 1),
-            torch.stack([angle.sin() * zoom * stretch, angle.cos() * zoom * stretch,
-                         uniform(-2 * shift, 2 * shift)], 1),
-        ],
-        1,
-    )  # fmt: skip
-    grid = functional.affine_grid(
-        matrix.to(images.device), list(images.shape), align_corners=False
-    )
+    turn = torch.stack([angle.cos(), -angle.sin(), angle.sin(), angle.cos()], 1).view(-1, 2, 2)
+    resize = torch.stack([zoom, zoom * stretch], 1)[:, :, None]
+    move = uniform(-2 * shift, 2 * shift, 2, 1)
+    matrix = torch.cat([turn * resize, move], 2)  # (B, 2, 3)
+    grid = functional.affine_grid(matrix.to(images.device), list(images.shape), align_corners=False)
     moved = functional.grid_sample(
         images, grid, mode="bilinear", padding_mode="border", align_corners=False
     )

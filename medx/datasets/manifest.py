@@ -242,15 +242,23 @@ def load_manifest(folder: Path) -> Dataset:
 
 
 def _record_from_row(row: Mapping[str, Any], path: Path) -> Record:
-    known = {key: (row.get(key) or None) for key in COLUMNS}
-    try:
-        boxes = tuple(Box(**box) for box in json.loads(known["boxes"] or "[]"))
-    except (json.JSONDecodeError, TypeError) as error:
-        raise InputError(f"{path} has damaged boxes at id {known['id']!r}: {error}") from error
-    if not known["id"] or not known["path"]:
+    if not row["id"] or not row["path"]:
         raise InputError(f"{path} has a row without id or path")
-    extra = {k: v for k, v in row.items() if k not in COLUMNS and k is not None and v}
-    return Record(**{**known, "boxes": boxes, "extra": extra})
+    try:
+        boxes = tuple(Box(**box) for box in json.loads(row.get("boxes") or "[]"))
+    except (json.JSONDecodeError, TypeError) as error:
+        raise InputError(f"{path} has damaged boxes at id {row['id']!r}: {error}") from error
+    return Record(
+        id=row["id"],
+        path=row["path"],
+        label=row.get("label") or None,
+        split=row.get("split") or None,
+        group=row.get("group") or None,
+        source=row.get("source") or None,
+        text=row.get("text") or None,
+        boxes=boxes,
+        extra={k: v for k, v in row.items() if k and k not in COLUMNS and v},
+    )
 
 
 def _read_about(path: Path) -> dict[str, Any]:

@@ -1,0 +1,75 @@
+import subprocess
+import sys
+
+from test_datasets.test_medmnist import write_npz
+
+
+def test_list_says_what_is_at_hand(cli, tmp_path):
+    write_npz(tmp_path / "pneumoniamnist.npz")
+    listing = cli("data", "list", "--data-dir", tmp_path, "--json").json
+    rows = {row["name"]: row for row in listing["datasets"]}
+    assert rows["pneumoniamnist"]["at_hand"] == ["28"]
+    assert rows["pathmnist"]["at_hand"] == []
+    assert "synthetic" in rows["phantom-cxr"]["kind"]
+    assert "pneumoniamnist" in cli("data", "list").stdout
+
+
+def test_info_counts_and_cites(cli, real_data):
+    about = cli("data", "info", "pneumoniamnist", "--data-dir", real_data, "--json").json
+    assert about["totals"] == {"train": 4708, "val": 524, "test": 624}
+    assert about["image_size"] == "28×28, grey"
+    assert about["licence"] == "CC BY 4.0"
+    table = cli("data", "info", "pneumoniamnist", "--data-dir", real_data).stdout
+    assert "pneumonia" in table
+    assert "3494" in table
+
+
+def test_info_of_a_folder(cli, two_class):
+    about = cli("data", "info", two_class, "--json").json
+    assert about["labels"] == ["normal", "pneumonia"]
+
+
+def test_download_without_a_network_offers_the_built_in_data(cli):
+    result = cli("data", "download", "pneumoniamnist")
+    assert result.exit_code == 1
+    assert "pneumoniamnist.npz" in result.stderr
+    assert "phantom-cxr" in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 2
+
+
+def test_unknown_dataset_gets_a_near_name(cli):
+    result = cli("data", "info", "pnumoniamnist")
+    assert result.exit_code == 1
+    assert "did you mean 'pneumoniamnist'" in result.stderr
+
+
+def test_wrong_usage_exits_2(cli):
+    assert cli("data", "info").exit_code == 2
+    assert cli("data", "inof", "x").exit_code == 2
+
+
+HELP = """
+import sys
+from medx.cli import main
+for args in {commands}:
+    try:
+        main([*args, "--help"])
+    except SystemExit as stop:
+        assert stop.code == 0, args
+heavy = {{"torch", "transformers", "faiss", "open_clip", "numpy", "timm"}} & set(sys.modules)
+assert not heavy, heavy
+"""
+
+
+def test_every_help_answers_without_a_framework():
+    commands = [
+        [], ["data"], ["data", "list"], ["data", "info"], ["data", "download"],
+        ["classify"], ["classify", "train"], ["classify", "evaluate"], ["classify", "predict"],
+        ["retrieve"], ["retrieve", "build"], ["retrieve", "text-search"],
+        ["retrieve", "image-search"], ["retrieve", "evaluate"], ["retrieve", "list"],
+        ["retrieve", "train-encoder"], ["report"], ["report", "generate"], ["demo"],
+    ]  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", HELP.format(commands=commands)], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,40 @@
+import hashlib
+
+import pytest
+
+from medx.core.files import atomic_dir, atomic_path, sha256_file, write_json
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path):
+    target = tmp_path / "a.txt"
+    target.write_text("old")
+    with pytest.raises(UnicodeEncodeError), atomic_path(target) as temporary:
+        temporary.write_text("half \ud800", encoding="utf-8")
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_folder_is_replaced_whole(tmp_path):
+    target = tmp_path / "index"
+    for content in ("one", "two"):
+        with atomic_dir(target) as temporary:
+            (temporary / content).touch()
+    assert [p.name for p in target.iterdir()] == ["two"]
+    with pytest.raises(KeyboardInterrupt), atomic_dir(target):
+        raise KeyboardInterrupt
+    assert [p.name for p in target.iterdir()] == ["two"]
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_written_files_are_as_readable_as_any(tmp_path):
+    plain = tmp_path / "plain"
+    plain.touch()
+    write_json(tmp_path / "a.json", {"é": 1})
+    assert (tmp_path / "a.json").stat().st_mode == plain.stat().st_mode
+    assert "é" in (tmp_path / "a.json").read_text(encoding="utf-8")
+
+
+def test_sha256_matches_hashlib(tmp_path):
+    data = bytes(range(256)) * 5000
+    (tmp_path / "x").write_bytes(data)
+    assert sha256_file(tmp_path / "x") == hashlib.sha256(data).hexdigest()

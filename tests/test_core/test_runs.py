@@ -1,0 +1,53 @@
+import os
+
+import pytest
+
+from medx.core import console, runs
+from medx.core.errors import CheckpointError, InputError
+
+
+def finished(name, **config):
+    run_dir = runs.create_run_dir("classify", "train", name=name)
+    runs.save_config(run_dir, config)
+    (run_dir / "metrics.json").write_text("{}")
+    return run_dir
+
+
+def test_a_run_describes_itself():
+    run_dir = finished("first", dataset="d", epochs=3)
+    assert runs.load_config(run_dir) == {"dataset": "d", "epochs": 3}
+    environment = runs.load_json(run_dir / "environment.json")
+    assert environment["packages"]["medx"]
+    assert os.path.expanduser("~") not in str(environment)
+
+
+def test_the_latest_matching_run_is_found():
+    finished("a", dataset="x")
+    os.utime(finished("b", dataset="x") / "metrics.json", (2e9, 2e9))
+    finished("c", dataset="y")
+    assert runs.latest_run("classify", "train", dataset="x").name == "b"
+    assert runs.latest_run("classify", "train", dataset="z") is None
+
+
+def test_a_named_run_is_not_overwritten_unless_resumed():
+    finished("a")
+    with pytest.raises(InputError, match="already holds a run"):
+        runs.create_run_dir("classify", "train", name="a")
+    assert runs.create_run_dir("classify", "train", name="a", resume=True).name == "a"
+
+
+def test_damaged_runs_are_clear_errors(tmp_path):
+    with pytest.raises(CheckpointError, match="not a run folder"):
+        runs.load_config(tmp_path)
+    (tmp_path / "metrics.json").write_text("{")
+    with pytest.raises(CheckpointError, match="damaged"):
+        runs.load_json(tmp_path / "metrics.json")
+
+
+def test_warnings_reach_the_log(tmp_path):
+    with runs.logging_to(tmp_path):
+        console.warn("three files skipped")
+    console.warn("not in the log")
+    log = (tmp_path / "log.txt").read_text()
+    assert "three files skipped" in log
+    assert "not in the log" not in log
