@@ -40,7 +40,8 @@ _KINDS: tuple[tuple[re.Pattern[str], Modality], ...] = tuple(
         (r"histolog|patholog", Modality(specialist="pathologist")),
         (r"dermato|skin", Modality(specialist="dermatologist")),
         (r"fundus|retina", Modality(specialist="ophthalmologist")),
-        (r"blood|smear|cytolog|microscop", Modality(specialist="laboratory haematologist")),
+        (r"blood|smear|cytolog", Modality(specialist="haematologist")),
+        (r"microscop", Modality(specialist="pathologist")),
     )
 )
 
