@@ -25,7 +25,7 @@ from medx.core.files import atomic_path, write_json
 from medx.core.images import Pixels, resize
 from medx.datasets.augment import augment_radiographs
 from medx.datasets.manifest import Dataset
-from medx.datasets.phantom_cxr import PhantomConfig, generate_phantoms
+from medx.datasets.phantoms.cxr import PhantomConfig, generate_phantoms
 from retrieval.captions import Facts, all_words, finding_of, match, write_text
 from retrieval.compact_model import CompactArchitecture, CompactModel
 from retrieval.config import TrainEncoderConfig

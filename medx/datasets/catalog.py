@@ -7,7 +7,7 @@ from pathlib import Path
 from medx.core.errors import DataUnavailableError, UnknownNameError
 from medx.datasets import medmnist
 from medx.datasets.manifest import Dataset, load_manifest
-from medx.datasets.phantom_dataset import PHANTOM_CXR, load_phantom_cxr
+from medx.datasets.phantoms.dataset import PHANTOM_CXR, load_phantom_cxr
 
 PREFERRED = "pneumoniamnist"
 
@@ -46,5 +46,3 @@ def default_dataset(data_dir: Path | None = None) -> str:
     """Return ``pneumoniamnist`` when its file is at hand, else ``phantom-cxr``."""
     at_hand = PREFERRED in medmnist.registry() and medmnist.find_npz(PREFERRED, data_dir)
     return PREFERRED if at_hand else PHANTOM_CXR
-
-

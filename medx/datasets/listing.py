@@ -9,7 +9,7 @@ from pydantic import Field
 from medx.core.values import Value
 from medx.datasets import medmnist
 from medx.datasets.manifest import Dataset
-from medx.datasets.phantom_dataset import DESCRIPTION, PHANTOM_CXR
+from medx.datasets.phantoms.dataset import DESCRIPTION, PHANTOM_CXR
 
 
 class KnownDataset(Value):

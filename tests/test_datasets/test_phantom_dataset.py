@@ -2,8 +2,8 @@ from collections import defaultdict
 
 import numpy as np
 
-from medx.datasets.phantom_cxr import FINDINGS, PhantomConfig
-from medx.datasets.phantom_dataset import load_phantom_cxr, write_phantom_dataset
+from medx.datasets.phantoms.cxr import FINDINGS, PhantomConfig
+from medx.datasets.phantoms.dataset import load_phantom_cxr, write_phantom_dataset
 
 SMALL = PhantomConfig(count=60, size=48, seed=3)
 
@@ -35,7 +35,7 @@ def test_boxes_lie_in_the_image_and_name_the_label():
 
 def test_pixels_on_disk_are_the_rendered_ones(tmp_path):
     from medx.core.images import read_image
-    from medx.datasets.phantom_cxr import render_phantom
+    from medx.datasets.phantoms.cxr import render_phantom
 
     write_phantom_dataset(PhantomConfig(count=2, size=32), tmp_path / "p")
     phantom = render_phantom(PhantomConfig(count=2, size=32), 1)

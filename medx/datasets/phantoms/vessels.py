@@ -6,10 +6,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import gaussian_filter
 
-from medx.datasets.phantom_anatomy import Anatomy, FloatArray, Frame, Pose
+from medx.datasets.phantoms.anatomy import Anatomy, FloatArray, Frame, Pose, float32
 
 _LEVELS = 5
-_TRUNKS = np.radians([-78.0, -58.0, -35.0, -12.0, 12.0, 32.0, 52.0, 66.0, 80.0])  # 0 outwards, 90 to the feet
+_TRUNKS = np.radians(
+    [-78.0, -58.0, -35.0, -12.0, 12.0, 32.0, 52.0, 66.0, 80.0]
+)  # 0 outwards, 90 to the feet
 _RADIUS_CLASSES = ((0.21, 9.0), (0.11, 0.21), (0.0, 0.11))  # cm
 
 
@@ -30,8 +32,10 @@ def vessel_chord(frame: Frame, anatomy: Anatomy, pose: Pose) -> FloatArray:
     total = np.zeros_like(frame.u)
     for low, high in _RADIUS_CLASSES:
         chosen = (radius >= low) & (radius < high)
-        sigma = max(0.55 * float(radius[chosen].mean()) / frame.pixel, 0.42)
-        total += gaussian_filter(_splat(frame, x[:, chosen], y[:, chosen], volume[:, chosen]), sigma, truncate=3.0)
+        sigma = max((0.05 + 0.6 * float(radius[chosen].mean())) / frame.pixel, 0.42)
+        total += gaussian_filter(
+            _splat(frame, x[:, chosen], y[:, chosen], volume[:, chosen]), sigma, truncate=3.0
+        )
     return total * np.float32(anatomy.vessel_gain)
 
 
@@ -58,15 +62,18 @@ def _grow(rng: np.random.Generator, hilum_x: float, hilum_y: float) -> npt.NDArr
         turn = rng.uniform(0.10, 0.55, (2, angle.size)) * np.array([[1.0], [-1.0]])
         angle = (angle + turn).ravel()
         x, y = np.tile(end_x, 2), np.tile(end_y, 2)
-        radius = np.tile(radius, 2) * rng.uniform(0.6, 0.82, angle.size)
+        radius = np.tile(radius, 2) * rng.uniform(0.58, 0.8, angle.size)
         length = np.tile(length, 2) * rng.uniform(0.68, 1.0, angle.size)
     return np.concatenate(levels, axis=1)
 
 
 def _splat(
-    frame: Frame, x: npt.NDArray[np.float64], y: npt.NDArray[np.float64], weight: npt.NDArray[np.float64]
+    frame: Frame,
+    x: npt.NDArray[np.float64],
+    y: npt.NDArray[np.float64],
+    weight: npt.NDArray[np.float64],
 ) -> FloatArray:
-    rows, columns = frame.pixels_of(x.ravel(), y.ravel())
+    rows, columns = frame.pixels_of(float32(x.ravel()), float32(y.ravel()))
     row, column = np.rint(rows).astype(np.int64), np.rint(columns).astype(np.int64)
     inside = (row >= 0) & (row < frame.size) & (column >= 0) & (column < frame.size)
     flat = row[inside] * frame.size + column[inside]

@@ -13,7 +13,7 @@ from medx.core.console import note, progress_bar
 from medx.core.files import atomic_dir
 from medx.core.images import read_image
 from medx.datasets.manifest import Box, Dataset, Record, load_manifest, save_dataset
-from medx.datasets.phantom_cxr import FINDINGS, Phantom, PhantomConfig, generate_phantoms
+from medx.datasets.phantoms.cxr import FINDINGS, Phantom, PhantomConfig, generate_phantoms
 
 PHANTOM_CXR = "phantom-cxr"
 

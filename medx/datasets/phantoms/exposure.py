@@ -1,15 +1,17 @@
-"""From chord lengths to a displayed radiograph: transmission, scatter, noise and a centre's processing."""
+"""From chord lengths to a displayed radiograph: transmission, scatter, noise, display."""
 
+import math
 from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import gaussian_filter, uniform_filter
 
-from medx.datasets.phantom_anatomy import FloatArray, Frame
-from medx.datasets.phantom_thorax import Thorax
+from medx.datasets.phantoms.anatomy import FloatArray, Frame, float32
+from medx.datasets.phantoms.thorax import Thorax
 
-# Linear attenuation in 1/cm near 65 keV, the mean energy of a filtered 120 kVp beam (NIST XCOM, ICRU 44).
+# Linear attenuation in 1/cm near 65 keV, about the mean energy of a filtered 120 kVp beam; values
+# from NIST XCOM for ICRU 44 tissues.
 MU_WATER = 0.200
 MU_BONE = 0.560
 LUNG_DENSITY = 0.26  # of inflated lung relative to water
@@ -40,7 +42,7 @@ class CentreStyle:
     contrast: float = 4.2
     detail: float = 1.2
     sharpen: float = 0.3
-    photons: float = 5.0
+    photons: float = 450.0
     blur: float = 0.05
     border: float = 0.012
     black: float = 0.02
@@ -49,15 +51,39 @@ class CentreStyle:
 
 NEUTRAL = CentreStyle()
 STYLES: dict[str, CentreStyle] = {
-    "centre-A": CentreStyle(gamma=1.0, contrast=4.4, detail=1.3, sharpen=0.5, photons=9.0, marker="L"),
+    "centre-A": CentreStyle(
+        gamma=1.0, contrast=4.4, detail=1.3, sharpen=0.5, photons=900.0, marker="L"
+    ),
     "centre-B": CentreStyle(
-        gamma=1.3, contrast=5.6, detail=1.0, sharpen=0.0, photons=2.0, blur=0.09, border=0.0, black=0.0, marker="R"
+        gamma=1.3,
+        contrast=5.6,
+        detail=1.0,
+        sharpen=0.0,
+        photons=220.0,
+        blur=0.09,
+        border=0.0,
+        black=0.0,
+        marker="R",
     ),
     "centre-C": CentreStyle(
-        gamma=0.78, contrast=3.2, detail=1.65, sharpen=0.9, photons=5.0, border=0.035, black=0.07, marker="L"
+        gamma=0.78,
+        contrast=3.2,
+        detail=1.65,
+        sharpen=0.9,
+        photons=450.0,
+        border=0.035,
+        black=0.07,
+        marker="L",
     ),
     "centre-D": CentreStyle(
-        gamma=0.95, contrast=3.8, detail=0.9, sharpen=0.15, photons=1.2, blur=0.12, border=0.02, black=0.04
+        gamma=0.95,
+        contrast=3.8,
+        detail=0.9,
+        sharpen=0.15,
+        photons=140.0,
+        blur=0.12,
+        border=0.02,
+        black=0.04,
     ),
 }
 
@@ -66,7 +92,8 @@ def style_of(centre: str, strength: float) -> CentreStyle:
     """Return a centre's style, moved towards the common one as `strength` falls from 1 to 0."""
     own = STYLES[centre]
     mixed = {
-        field.name: getattr(NEUTRAL, field.name) + strength * (getattr(own, field.name) - getattr(NEUTRAL, field.name))
+        field.name: getattr(NEUTRAL, field.name)
+        + strength * (getattr(own, field.name) - getattr(NEUTRAL, field.name))
         for field in fields(CentreStyle)
         if field.name != "marker"
     }
@@ -77,15 +104,15 @@ def line_integral(thorax: Thorax) -> FloatArray:
     """Return the attenuation integral along the beam, dimensionless, float32 (H, W)."""
     air = (1.0 - LUNG_DENSITY) * thorax.lung + thorax.gas
     water = np.maximum(thorax.body - air + thorax.tissue + thorax.vessels, 0.0)
-    return np.float32(MU_WATER) * water + np.float32(MU_BONE - MU_WATER) * thorax.bone
+    return float32(np.float32(MU_WATER) * water + np.float32(MU_BONE - MU_WATER) * thorax.bone)
 
 
 def exposure_window(thorax: Thorax, integral: FloatArray) -> tuple[float, float]:
-    """Return the integrals shown as black and white, as automatic exposure control would set them."""
+    """Return the integrals shown as black and white, as automatic exposure would set them."""
     step = max(1, integral.shape[0] // 32)
     coarse, air = integral[::step, ::step], thorax.lung[::step, ::step]
     low, high = np.percentile(coarse[air > 0.5 * air.max()], 8), np.percentile(coarse, 94)
-    return float(low) - 0.25, float(high) + 0.1
+    return float(low) - 0.25, float(high) + 0.2
 
 
 def expose(
@@ -138,18 +165,18 @@ def _display(tone: FloatArray, style: CentreStyle) -> FloatArray:
     curve = np.clip((curve - np.float32(end)) * np.float32(1.0 / (1.0 - 2.0 * end)), 0.0, 1.0)
     if style.gamma != 1.0:
         curve = curve ** np.float32(style.gamma)
-    return np.float32(style.black) + np.float32(1.0 - style.black) * curve
+    return float32(np.float32(style.black) + np.float32(1.0 - style.black) * curve)
 
 
 def _blur_wide(image: FloatArray, sigma: float) -> FloatArray:
-    """Approximate a wide Gaussian (sigma in pixels) by two box filters, whose cost does not grow with width."""
-    width = max(1, int(round(sigma * np.sqrt(6.0))) | 1)
+    """Approximate a wide Gaussian (sigma in pixels) by two box filters, at no cost for width."""
+    width = max(1, round(sigma * math.sqrt(6.0)) | 1)
     return np.asarray(uniform_filter(uniform_filter(image, width), width), dtype=np.float32)
 
 
 def _collimate(tone: FloatArray, style: CentreStyle, rng: np.random.Generator) -> None:
     edges = rng.uniform(0.3, 1.7, 4) * style.border * tone.shape[0]
-    top, bottom, left, right = (int(round(edge)) for edge in edges)
+    top, bottom, left, right = (round(float(edge)) for edge in edges)
     tone[:top], tone[tone.shape[0] - bottom :] = 0.0, 0.0
     tone[:, :left], tone[:, tone.shape[1] - right :] = 0.0, 0.0
 

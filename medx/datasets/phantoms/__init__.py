@@ -1,0 +1,1 @@
+"""Synthetic radiographs drawn from anatomy and X-ray attenuation."""

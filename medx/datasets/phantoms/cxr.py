@@ -1,0 +1,164 @@
+"""Procedural frontal chest radiographs with known findings, boxes, captions and reports.
+
+Each image is drawn from one patient's anatomy, as chord lengths of air, soft tissue and bone, and
+turned into a radiograph by X-ray attenuation, scatter, noise and one virtual centre's processing.
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from medx.datasets.phantoms.anatomy import draw_anatomy, draw_pose
+from medx.datasets.phantoms.config import CENTRES, DISCLAIMER, FINDINGS, NORMAL, PhantomConfig
+from medx.datasets.phantoms.exposure import expose, exposure_window, line_integral, style_of
+from medx.datasets.phantoms.findings import (
+    FindingPlan,
+    PhantomFinding,
+    draw_plan,
+    paint_finding,
+    prepare_anatomy,
+)
+from medx.datasets.phantoms.text import TERMS, write_caption, write_report
+from medx.datasets.phantoms.thorax import build_thorax
+
+__all__ = [
+    "CENTRES",
+    "DISCLAIMER",
+    "FINDINGS",
+    "NORMAL",
+    "TERMS",
+    "Phantom",
+    "PhantomConfig",
+    "PhantomFinding",
+    "generate_phantoms",
+    "render_phantom",
+]
+
+_BLOCK = 12  # images over which patients are dealt out
+_WORTH_CHILDREN = 600 * 128 * 128  # pixels; below, starting processes costs more than it saves
+_PATIENT, _BLOCKS, _POSE, _PLAN, _PAINT, _NOISE, _TEXT = range(7)  # independent random streams
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Phantom:
+    """One synthetic radiograph and the truth about it.
+
+    Attributes:
+        id: Stable name, from seed and index.
+        image: uint8 (H, W), bones white, patient's left on the image's right.
+        findings: What it shows, empty when normal.
+        caption: One or two sentences.
+        report: Reference report with FINDINGS and IMPRESSION sections.
+        patient: Patient name; images of one patient share anatomy and centre.
+        centre: One of `CENTRES`.
+    """
+
+    id: str
+    image: npt.NDArray[np.uint8]
+    findings: tuple[PhantomFinding, ...]
+    caption: str
+    report: str
+    patient: str
+    centre: str
+
+    @property
+    def label(self) -> str:
+        """Finding names joined by `|`, or `normal`."""
+        return "|".join(finding.name for finding in self.findings) or NORMAL
+
+
+def render_phantom(config: PhantomConfig, index: int) -> Phantom:
+    """Render one image; the result does not depend on `config.count` or on other images."""
+    if index < 0:
+        raise ValueError(f"index must be >= 0, got {index}")
+    plans = _draw_plans(config, index)
+    patient = _patient_number(config, index)
+    centre = CENTRES[int(_stream(config, _PATIENT, patient).integers(len(CENTRES)))]
+    image, findings = _render(config, index, plans)
+    words = _stream(config, _TEXT, index)
+    return Phantom(
+        id=f"phantom-cxr-{config.seed}-{index:06d}",
+        image=image,
+        findings=findings,
+        caption=write_caption(plans, words),
+        report=write_report(plans, words),
+        patient=f"phantom-{config.seed}-p{patient:06d}",
+        centre=centre,
+    )
+
+
+def generate_phantoms(config: PhantomConfig, *, workers: int | None = None) -> Iterator[Phantom]:
+    """Yield `config.count` images in index order, the same for any number of workers.
+
+    Args:
+        config: The dataset's settings.
+        workers: Processes that render; None takes one per CPU once the work is worth starting them.
+    """
+    if workers is not None and workers < 1:
+        raise ValueError(f"workers must be >= 1, got {workers}")
+    workers = _choose_workers(config) if workers is None else workers
+    if workers == 1:
+        return (render_phantom(config, index) for index in range(config.count))
+    # Imported here because the worker module runs this one.
+    from medx.datasets.phantoms.workers import render_in_children
+
+    return render_in_children(config, workers)
+
+
+def _choose_workers(config: PhantomConfig) -> int:
+    if config.count * config.size**2 < _WORTH_CHILDREN:
+        return 1
+    usable = (
+        os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
+    )
+    return min(len(usable), 16)
+
+
+def _stream(config: PhantomConfig, stream: int, key: int) -> np.random.Generator:
+    return np.random.default_rng((config.seed, stream, key))
+
+
+def _patient_number(config: PhantomConfig, index: int) -> int:
+    """Deal each block of images to its own patients, so that a number needs no other block."""
+    block, offset = divmod(index, _BLOCK)
+    patients = max(1, round(_BLOCK / config.images_per_patient))
+    starts = _stream(config, _BLOCKS, block).permutation(np.arange(1, _BLOCK))[: patients - 1]
+    return block * _BLOCK + int(np.count_nonzero(starts <= offset))
+
+
+def _draw_plans(config: PhantomConfig, index: int) -> tuple[FindingPlan, ...]:
+    rng = _stream(config, _PLAN, index)
+    shares = [config.prevalence.get(name, 0.0) for name in FINDINGS]
+    main = int(np.searchsorted(np.cumsum(shares), rng.random(), side="right"))
+    if main >= len(FINDINGS):
+        return ()
+    first = draw_plan(FINDINGS[main], rng)
+    if rng.random() >= config.co_occurrence:
+        return (first,)
+    others = [name for name in FINDINGS if name != first.name]
+    return first, draw_plan(others[int(rng.integers(len(others)))], rng, opposite=first.side)
+
+
+def _render(
+    config: PhantomConfig, index: int, plans: tuple[FindingPlan, ...]
+) -> tuple[npt.NDArray[np.uint8], tuple[PhantomFinding, ...]]:
+    """Render an image with the given findings; patient, pose and noise are the index's own."""
+    patient = _patient_number(config, index)
+    person = _stream(config, _PATIENT, patient)
+    centre = CENTRES[int(person.integers(len(CENTRES)))]
+    healthy = draw_anatomy(person)
+    pose = draw_pose(_stream(config, _POSE, index))
+    paint = _stream(config, _PAINT, index)
+    anatomy = prepare_anatomy(plans, healthy, paint)
+    thorax = build_thorax(config.size, anatomy, pose)
+    reference = thorax if anatomy is healthy else build_thorax(config.size, healthy, pose)
+    # Exposure follows the healthy chest, so a finding changes its own pixels, not the whole film.
+    window = exposure_window(reference, line_integral(reference))
+    findings = tuple(paint_finding(plan, thorax, paint) for plan in plans)
+    style = style_of(centre, config.centre_strength)
+    return expose(
+        thorax.frame, line_integral(thorax), window, style, _stream(config, _NOISE, index)
+    ), findings
