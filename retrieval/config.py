@@ -52,11 +52,11 @@ class SearchConfig:
 
     Args:
         top_k: How many hits.
-        split: Only images of this split, or None.
+        split: Only images of this split, or ``all``.
     """
 
     top_k: int = 10
-    split: str | None = None
+    split: str = "all"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,34 +71,6 @@ class EvaluateConfig:
 
     split: str = "test"
     top_ks: tuple[int, ...] = (1, 5, 10)
-    seed: int = 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainEncoderConfig:
-    """How the `compact` encoder is trained.
-
-    Args:
-        dataset: Labelled radiographs; their train split gives images and label texts.
-        phantoms: Synthetic radiographs rendered for training.
-        phantom_seed: Their seed; not the built-in dataset's.
-        steps: Optimiser steps.
-        batch_size: Images a step, half labelled radiographs and half phantoms.
-        temperature: Of the contrast between images.
-        image_weight: Weight of that contrast beside the image–text one.
-    """
-
-    dataset: str = "pneumoniamnist"
-    phantoms: int = 8000
-    phantom_seed: int = 1000
-    steps: int = 1600
-    batch_size: int = 192
-    learning_rate: float = 2e-3
-    weight_decay: float = 0.05
-    temperature: float = 0.2
-    image_weight: float = 1.0
-    ema_decay: float = 0.995
-    device: str = "auto"
     seed: int = 0
 
 

@@ -179,7 +179,7 @@ class GalleryIndex:
         embeddings: Embeddings,
         top_k: int,
         *,
-        split: str | None = None,
+        split: str = "all",
         exclude_ids: Sequence[Collection[str]] | None = None,
     ) -> Neighbours:
         """Return the ``top_k`` most similar rows of each query, equal ones in row order.
@@ -187,7 +187,7 @@ class GalleryIndex:
         Args:
             embeddings: ``(Q, dim)``, of any length.
             top_k: How many rows a query.
-            split: Only rows of this split.
+            split: Only rows of this split, or ``all``.
             exclude_ids: For each query, ids that must not be among its rows.
 
         Raises:
@@ -196,14 +196,14 @@ class GalleryIndex:
         """
         queries = self._checked_queries(embeddings, top_k)
         mask = None
-        if split not in (None, "all"):
+        if split != "all":
             mask = np.zeros(len(self), bool)
-            mask[self.items.split_rows(str(split))] = True
+            mask[self.items.split_rows(split)] = True
         banned = [self.items.rows_of(ids) for ids in exclude_ids or ()]
         most = max((len(rows) for rows in banned), default=0)
         available = len(self) if mask is None else int(mask.sum())
         excluded = most if mask is None else max((int(mask[r].sum()) for r in banned), default=0)
-        self._check_top_k(top_k, available - excluded, split)
+        self.check_top_k(top_k, available - excluded, split)
         wanted = min(top_k + most, available)
         similarities, rows = self._vectors.search(queries, wanted, params=_only(mask))
         if banned:
@@ -232,9 +232,13 @@ class GalleryIndex:
             )
         return np.ascontiguousarray(normalize(embeddings))
 
-    def _check_top_k(self, top_k: int, available: int, split: str | None) -> None:
+    def check_top_k(self, top_k: int, available: int | None = None, split: str = "all") -> None:
+        """Raise ``InputError`` when ``top_k`` is more than the images that can be found."""
+        available = len(self) if available is None else available
         if top_k > available:
-            where = f"split {split} of index {self.name}" if split else f"index {self.name}"
+            where = (
+                f"split {split} of index {self.name}" if split != "all" else f"index {self.name}"
+            )
             raise InputError(
                 f"top_k {top_k} is more than the {available} images of {where} that can be found",
                 hint=f"use --top-k {available} or less" if available > 0 else "add images to it",

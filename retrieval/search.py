@@ -9,11 +9,10 @@ import numpy as np
 from medx.core.images import Pixels
 from medx.core.settings import DISCLAIMER
 from medx.core.values import Hit, Value
+from retrieval.config import SearchConfig
 from retrieval.content_hash import content_hash
 from retrieval.encoders.base import Embeddings, Encoder, UnknownWords
 from retrieval.index import GalleryIndex
-
-TOP_K = 10
 
 
 class SearchResult(Value):
@@ -29,7 +28,7 @@ class SearchResult(Value):
     encoder_reason: str = ""
     dataset: str
     synthetic: bool
-    split: str | None = None
+    split: str
     unknown_words: tuple[str, ...] = ()
     warning: str | None = None
     duplicates: tuple[str, ...] = ()
@@ -42,8 +41,8 @@ def text_search(
     encoder: Encoder,
     text: str,
     *,
-    top_k: int = TOP_K,
-    split: str | None = None,
+    top_k: int = SearchConfig.top_k,
+    split: str = SearchConfig.split,
 ) -> SearchResult:
     """Return the images that fit ``text`` best.
 
@@ -65,8 +64,8 @@ def image_search(
     pixels: Pixels,
     *,
     name: str = "image",
-    top_k: int = TOP_K,
-    split: str | None = None,
+    top_k: int = SearchConfig.top_k,
+    split: str = SearchConfig.split,
     exclude_ids: Sequence[str] = (),
 ) -> SearchResult:
     """Return the images most like ``pixels``.
@@ -93,7 +92,11 @@ def image_search(
 
 
 def id_search(
-    index: GalleryIndex, record_id: str, *, top_k: int = TOP_K, split: str | None = None
+    index: GalleryIndex,
+    record_id: str,
+    *,
+    top_k: int = SearchConfig.top_k,
+    split: str = SearchConfig.split,
 ) -> SearchResult:
     """Return the images most like an indexed one, itself left out by id; no encoder is needed.
 
@@ -109,7 +112,7 @@ def id_search(
 
 
 def _nearest(
-    index: GalleryIndex, query: Embeddings, top_k: int, split: str | None, exclude: Sequence[str]
+    index: GalleryIndex, query: Embeddings, top_k: int, split: str, exclude: Sequence[str]
 ) -> list[Hit]:
     return index.hits(index.search(query, top_k, split=split, exclude_ids=[exclude]))
 
@@ -129,7 +132,7 @@ def _result(
     query: str,
     hits: list[Hit],
     *,
-    split: str | None,
+    split: str,
     unknown: UnknownWords | None = None,
     same: tuple[str, ...] = (),
     reason: str = "",

@@ -32,7 +32,7 @@ class Fingerprint(Value):
 class UnknownWords(Value):
     """The words of a query that an encoder never learned.
 
-    ``all_unknown`` says that no word of the query is known, so that its hits mean nothing.
+    ``all_unknown`` says that no telling word of the query is known: its hits mean nothing.
     """
 
     words: tuple[str, ...] = ()
@@ -40,13 +40,14 @@ class UnknownWords(Value):
 
     @property
     def warning(self) -> str | None:
-        """One sentence for the user, or None when every word is known."""
-        if not self.words:
-            return None
+        """One sentence for the user, or None when the query can be answered as it stands."""
         listed = ", ".join(repr(word) for word in self.words)
         if self.all_unknown:
-            return f"the encoder never learned {listed}: these hits do not answer the query"
-        return f"the encoder never learned {listed}: only the other words count"
+            why = (
+                f"the encoder never learned {listed}" if listed else "it names nothing to look for"
+            )
+            return f"{why}: these hits do not answer the query"
+        return f"the encoder never learned {listed}: only the other words count" if listed else None
 
 
 class Encoder(ABC):

@@ -1,0 +1,134 @@
+"""Text→image Precision@k: the name of a class asks for the images that have it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+
+from medx.core.statistics import bootstrap_interval
+from medx.core.values import Interval
+from retrieval.config import EvaluateConfig
+from retrieval.encoders.base import Encoder
+from retrieval.evaluate_images import groups_of, labelled
+from retrieval.evaluation import PrecisionRow, ProtocolResult
+from retrieval.index import GalleryIndex
+from retrieval.metrics import average_precision, precision_at_k
+from retrieval.prompts import prompts_for
+from retrieval.relevance import Relevance
+
+Rows = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Ranking:
+    """The gallery as one class's prompts order it.
+
+    Args:
+        relevant: ``(N,)`` in rank order.
+        rank_of: ``(N,)``: the rank, from 0, of each gallery row.
+    """
+
+    relevant: npt.NDArray[np.bool_]
+    rank_of: Rows
+
+    def drawn(self, rows: Rows, top_k: int | None = None) -> npt.NDArray[np.bool_]:
+        """Return ``(1, K)``: relevance in rank order of a drawn gallery, up to ``top_k``."""
+        ranks = self.rank_of[rows]
+        if top_k is not None:
+            ranks = np.partition(ranks, top_k - 1)[:top_k]
+        return self.relevant[np.sort(ranks)][None, :]
+
+
+def evaluate_texts(index: GalleryIndex, encoder: Encoder, config: EvaluateConfig) -> ProtocolResult:
+    """Return P@k of each class's prompts over the labelled images of the config's split.
+
+    The prompts of a class are embedded, averaged and searched as one query. The interval resamples
+    the gallery, since there is one query a class.
+
+    Raises:
+        IndexMismatchError: When another encoder made the index.
+        InputError: When the gallery is smaller than the largest k.
+    """
+    index.check_encoder(encoder)
+    rows, gaps = labelled(index, index.items.split_rows(config.split))
+    gallery = index.subset(rows)
+    relevance = Relevance([str(label) for label in gallery.items.column("label")])
+    prompts = {label: prompts_for(label) for label in relevance.labels}
+    queries = np.stack([encoder.embed_texts(texts).mean(axis=0) for texts in prompts.values()])
+    found = gallery.search(queries, len(rows))
+    gallery.check_top_k(max(config.top_ks))
+    rankings = {
+        label: Ranking(relevant=relevance.having(label)[order], rank_of=np.argsort(order))
+        for label, order in zip(relevance.labels, found.rows, strict=True)
+    }
+    groups = groups_of(index, rows)
+    interval = partial(bootstrap_interval, groups=groups, seed=config.seed)
+    drawn = np.arange(len(rows))
+    return ProtocolResult(
+        task="text-to-image",
+        protocol="class-prompts",
+        split=config.split,
+        gallery_split=config.split,
+        queries=len(prompts),
+        gallery=len(rows),
+        resampled="gallery images" if groups is None else "groups of gallery images",
+        unlabelled=gaps,
+        prompts=prompts,
+        unknown_words=_unknown(encoder, prompts),
+        average_precision={
+            label: interval(partial(_average_precision, ranking), drawn)
+            for label, ranking in rankings.items()
+        },
+        rows=tuple(_rows(rankings, config.top_ks, interval)),
+    )
+
+
+def _unknown(encoder: Encoder, prompts: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    words = {
+        label: tuple(dict.fromkeys(w for text in texts for w in encoder.unknown_words(text).words))
+        for label, texts in prompts.items()
+    }
+    return {label: missing for label, missing in words.items() if missing}
+
+
+def _rows(
+    rankings: dict[str, Ranking], top_ks: Sequence[int], interval: Callable[..., Interval]
+) -> list[PrecisionRow]:
+    everything = list(rankings.values())
+    count = len(everything[0].relevant)
+    rows = []
+    for top_k in top_ks:
+        rows.append(_row(None, everything, top_k, count, interval))
+        for label, ranking in rankings.items():
+            rows.append(_row(label, [ranking], top_k, int(ranking.relevant.sum()), interval))
+    return rows
+
+
+def _row(
+    label: str | None,
+    rankings: Sequence[Ranking],
+    top_k: int,
+    n: int,
+    interval: Callable[..., Interval],
+) -> PrecisionRow:
+    drawn = np.arange(len(rankings[0].relevant))
+    return PrecisionRow(
+        scope="macro" if label is None else "class",
+        label=label,
+        top_k=top_k,
+        precision=interval(partial(_precision, rankings, top_k), drawn),
+        chance=float(np.mean([ranking.relevant.mean() for ranking in rankings])),
+        n=n,
+    )
+
+
+def _precision(rankings: Sequence[Ranking], top_k: int, drawn: Rows) -> float:
+    return float(np.mean([precision_at_k(r.drawn(drawn, top_k), top_k)[0] for r in rankings]))
+
+
+def _average_precision(ranking: Ranking, drawn: Rows) -> float:
+    return float(average_precision(ranking.drawn(drawn))[0])

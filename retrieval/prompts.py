@@ -1,0 +1,22 @@
+"""The texts that stand for a class in text→image evaluation; every result lists them."""
+
+from __future__ import annotations
+
+#: What radiologists write for a label besides its own name.
+SYNONYMS: dict[str, tuple[str, ...]] = {
+    "normal": ("no acute abnormality", "clear lungs"),
+    "pneumonia": ("consolidation", "airspace opacity"),
+    "consolidation": ("pneumonia", "airspace opacity"),
+    "pleural effusion": ("effusion", "pleural fluid"),
+    "effusion": ("pleural effusion", "pleural fluid"),
+    "pneumothorax": ("collapsed lung",),
+    "cardiomegaly": ("enlarged heart",),
+    "nodule": ("pulmonary nodule", "lung nodule"),
+    "interstitial opacity": ("interstitial markings", "reticular opacities"),
+}
+
+
+def prompts_for(label: str) -> tuple[str, ...]:
+    """Return the texts whose mean embedding stands for ``label``: its name, then its synonyms."""
+    name = " ".join(label.replace("_", " ").split())
+    return (name, *SYNONYMS.get(name.lower(), ()))
