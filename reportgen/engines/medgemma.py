@@ -24,6 +24,9 @@ from reportgen.engines.chat import (
 from reportgen.engines.weights import Weights, fetch_weights, find_weights
 from reportgen.strategies.base import Strategy
 
+#: Bytes of weights from which a CPU is slow enough to say so.
+LARGE = 1 << 30
+
 
 class MedGemmaEngine(Engine):
     """Writes with MedGemma 1 or 1.5, greedily, so that the same input gives the same report."""
@@ -51,7 +54,7 @@ class MedGemmaEngine(Engine):
             return
         device = resolve_device(self.config.device)
         note(f"loading {self.model} ({self.revision}) on {device}, messages as {self.family.name}")
-        if device == "cpu":
+        if device == "cpu" and self.weights.size > LARGE:
             note("on a CPU a report by the 4B model takes minutes and 17 GB of memory")
         self._processor, self._network = _load(self.weights, device)
 

@@ -41,6 +41,11 @@ class Weights:
     revision: str
     source: str
 
+    @property
+    def size(self) -> int:
+        """Bytes of all tensors."""
+        return sum(path.stat().st_size for path in self.folder.glob("*.safetensors"))
+
 
 def find_weights(model: str | None, folder: str | None = None) -> Weights:
     """Return weights that are on this machine and complete; the network is not asked.
@@ -159,7 +164,7 @@ def _bad_tensors(folder: Path) -> list[str]:
     if index.is_file():
         try:
             names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-        except (ValueError, KeyError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError):
             return [f"{index.name} is damaged"]
     problems = []
     for name in sorted(names):

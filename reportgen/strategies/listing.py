@@ -1,0 +1,47 @@
+"""Strategies as values that can be printed."""
+
+from __future__ import annotations
+
+from medx.core.values import Value
+from reportgen.strategies import STRATEGIES
+from reportgen.strategies.base import Strategy
+
+
+class StrategyInfo(Value):
+    """One prompt strategy."""
+
+    name: str
+    version: int
+    summary: str
+    sections: list[str]
+    needs: list[str]
+    max_new_tokens: int
+    system_prompt: str
+    template: str
+
+
+class StrategyListing(Value):
+    """All prompt strategies."""
+
+    schema_version: int = 1
+    strategies: list[StrategyInfo]
+
+
+def describe_strategy(name: str) -> StrategyInfo:
+    """Return one strategy; raise ``UnknownNameError`` with near names."""
+    strategy: Strategy = STRATEGIES.load(name)
+    return StrategyInfo(
+        name=strategy.name,
+        version=strategy.version,
+        summary=strategy.summary,
+        sections=[section.name for section in strategy.sections],
+        needs=list(strategy.needs),
+        max_new_tokens=strategy.max_new_tokens,
+        system_prompt=strategy.system_prompt,
+        template=strategy.template,
+    )
+
+
+def list_strategies() -> StrategyListing:
+    """Return every strategy in the registry."""
+    return StrategyListing(strategies=[describe_strategy(name) for name in STRATEGIES])

@@ -1,0 +1,173 @@
+import json
+from dataclasses import replace
+
+import pytest
+
+from medx.core.errors import EngineError
+from medx.core.settings import DISCLAIMER
+from reportgen.config import ReportConfig
+from reportgen.engines.choose import choose_engine
+from reportgen.generate import generate_reports
+from reportgen.report import Report
+
+GOOD = "FINDINGS: hazy [P1]\nIMPRESSION: pneumonia likely"
+
+
+@pytest.fixture
+def mock():
+    return choose_engine(ReportConfig(engine="mock"))
+
+
+@pytest.fixture
+def concise(strategies):
+    return [strategies["concise"]]
+
+
+def written(run_dir):
+    return sorted(path.name for path in (run_dir / "reports").iterdir())
+
+
+def test_every_image_gets_every_strategy(mock, strategies, make_items, tmp_path):
+    result = generate_reports(make_items(3), list(strategies.values()), mock, tmp_path)
+    assert len(result.reports) == result.contract_met == 9
+    assert written(tmp_path)[:2] == ["case-0--concise.json", "case-0--differential.json"]
+    assert json.loads((tmp_path / "metrics.json").read_text())["images"] == 3
+
+
+def test_a_report_tells_where_it_comes_from(mock, concise, make_items, tmp_path):
+    report = generate_reports(make_items(1), concise, mock, tmp_path).reports[0]
+    kept = Report.model_validate_json((tmp_path / "reports/case-0--concise.json").read_text())
+    assert kept == report
+    assert (report.engine, report.engine_reason, report.is_mock) == ("mock", "asked for", True)
+    assert report.prompt.startswith("The attached image is a chest radiograph.")
+    assert (report.strategy_version, report.settings.max_new_tokens) == (1, 200)
+    assert report.disclaimer == DISCLAIMER
+    assert report.cited == ["P1", "N1", "N2", "N4"]
+
+
+def test_the_true_label_changes_no_prompt_and_no_report(
+    mock, scripted, strategies, make_items, tmp_path
+):
+    found = []
+    for label in ("normal", "pneumonia", None):
+        items = [replace(item, reference_label=label) for item in make_items(2)]
+        for name, chosen in (("mock", mock), ("scripted", scripted())):
+            result = generate_reports(
+                items, list(strategies.values()), chosen, tmp_path / f"{name}-{label}"
+            )
+            varying = {"seconds", "created"}
+            found.append((name, [r.model_dump(exclude=varying) for r in result.reports]))
+    for name in ("mock", "scripted"):
+        first, *others = [reports for engine, reports in found if engine == name]
+        assert all(reports == first for reports in others)
+
+
+def test_a_reply_off_the_contract_is_kept_as_text(scripted, concise, make_items, tmp_path):
+    result = generate_reports(make_items(1), concise, scripted("Looks fine."), tmp_path)
+    report = result.reports[0]
+    assert (report.text, report.contract_met) == ("Looks fine.", False)
+    assert report.missing == ["findings", "impression"]
+    assert report.warnings == ["cites no evidence"]
+
+
+def test_one_failure_is_counted_and_the_rest_goes_on(
+    scripted, concise, make_items, tmp_path, capfd
+):
+    chosen = scripted(GOOD, EngineError("no memory"), GOOD)
+    result = generate_reports(make_items(3), concise, chosen, tmp_path)
+    assert [r.image_id for r in result.reports] == ["case-0", "case-2"]
+    assert [(f.image_id, f.reason) for f in result.failures] == [("case-1", "no memory")]
+    assert "no report for case-1 concise: no memory" in capfd.readouterr().err
+    assert "no memory" in (tmp_path / "reports.md").read_text()
+
+
+def test_when_all_fail_that_is_an_error(scripted, concise, make_items, tmp_path):
+    chosen = scripted(EngineError("gone"), EngineError("gone"))
+    with pytest.raises(EngineError, match="all 2 reports failed, first: gone"):
+        generate_reports(make_items(2), concise, chosen, tmp_path)
+    assert json.loads((tmp_path / "metrics.json").read_text())["failures"]
+
+
+def test_ctrl_c_keeps_what_was_done_and_resume_does_the_rest(
+    scripted, concise, make_items, tmp_path, capfd
+):
+    items = make_items(3)
+    with pytest.raises(KeyboardInterrupt):
+        generate_reports(items, concise, scripted(GOOD, KeyboardInterrupt()), tmp_path)
+    assert written(tmp_path) == ["case-0--concise.json"]
+    assert "1 of 3 reports" in capfd.readouterr().err
+    chosen = scripted(GOOD, GOOD)
+    result = generate_reports(items, concise, chosen, tmp_path, resume=True)
+    assert (result.resumed, len(result.reports)) == (1, 3)
+    assert [r.evidence.image_id for r in chosen.engine.requests] == ["case-1", "case-2"]
+
+
+def test_a_finished_run_loads_no_weights(scripted, concise, make_items, tmp_path):
+    generate_reports(make_items(2), concise, scripted(), tmp_path)
+    chosen = scripted()
+    chosen.engine.prepare = lambda: pytest.fail("weights were loaded")
+    assert generate_reports(make_items(2), concise, chosen, tmp_path, resume=True).resumed == 2
+
+
+def test_without_resume_everything_is_written_again(scripted, concise, make_items, tmp_path):
+    generate_reports(make_items(1), concise, scripted("old"), tmp_path)
+    assert (
+        generate_reports(make_items(1), concise, scripted(GOOD), tmp_path).reports[0].text == GOOD
+    )
+
+
+@pytest.mark.parametrize("damage", [b"{", b"", b"\xff\xfe", b'{"schema_version": 1}'])
+def test_a_damaged_report_is_written_again(damage, scripted, concise, make_items, tmp_path, capfd):
+    generate_reports(make_items(1), concise, scripted(), tmp_path)
+    (tmp_path / "reports" / "case-0--concise.json").write_bytes(damage)
+    result = generate_reports(make_items(1), concise, scripted(), tmp_path, resume=True)
+    assert result.resumed == 0
+    assert "case-0--concise.json is damaged" in capfd.readouterr().err
+
+
+def test_resume_notices_another_question(
+    scripted, concise, make_items, make_prediction, tmp_path, capfd
+):
+    generate_reports(make_items(1), concise, scripted(), tmp_path)
+    changes = (
+        (make_items(1, prediction=make_prediction(probability=0.5)), scripted()),
+        (make_items(1), scripted(max_new_tokens=5)),
+        ([replace(i, pixels=255 - i.pixels) for i in make_items(1)], scripted()),
+    )
+    for items, chosen in changes:
+        result = generate_reports(items, concise, chosen, tmp_path, resume=True)
+        assert result.resumed == 0
+        assert "answers another question" in capfd.readouterr().err
+
+
+def test_a_model_without_system_turn_gets_and_records_none(scripted, concise, make_items, tmp_path):
+    chosen = scripted()
+    chosen.engine.takes_system_prompt = False
+    report = generate_reports(make_items(1), concise, chosen, tmp_path).reports[0]
+    assert report.system_prompt == chosen.engine.requests[0].prompt.system == ""
+
+
+def test_awkward_ids_become_safe_and_different_files(scripted, concise, make_items, tmp_path):
+    items = [
+        replace(item, evidence=item.evidence.model_copy(update={"image_id": name}))
+        for item, name in zip(make_items(3), ["../../x", "a/x", ".."], strict=True)
+    ]
+    generate_reports(items, concise, scripted(), tmp_path / "deep" / "run")
+    assert len(written(tmp_path / "deep" / "run")) == 3
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["run"]
+
+
+def test_no_items_or_repeated_ids_are_the_callers_mistake(scripted, concise, make_items, tmp_path):
+    for items in ([], make_items(1) * 2):
+        with pytest.raises(ValueError, match="ids must be unique"):
+            generate_reports(items, concise, scripted(), tmp_path)
+
+
+def test_the_tiny_medgemma_writes_a_set(tiny_medgemma, concise, make_items, tmp_path):
+    config = ReportConfig(weights=str(tiny_medgemma), device="cpu", max_new_tokens=8)
+    result = generate_reports(make_items(1), concise, choose_engine(config), tmp_path)
+    report = result.reports[0]
+    assert (report.engine, report.is_mock, report.contract_met) == ("medgemma", False, False)
+    assert report.model_revision.startswith("files:")
+    assert "the text was cut off: the tokens ran out" in report.warnings
+    assert report.tokens == 8
