@@ -1,0 +1,107 @@
+"""A trained classifier on disk: ``model.safetensors`` and ``model.json``, nothing pickled."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from classify.model import Network, build_model
+from medx.core.errors import CheckpointError, MedxError
+from medx.core.files import atomic_path, sha256_file, write_json
+from medx.core.runs import load_json
+from medx.core.settings import DISCLAIMER
+from medx.core.values import Value
+
+WEIGHTS_FILE = "model.safetensors"
+DESCRIPTION_FILE = "model.json"
+RETRAIN = "train again: medx classify train"
+
+
+class ModelDescription(Value):
+    """Everything besides the weights that a prediction depends on."""
+
+    schema_version: int = 1
+    architecture: str
+    classes: list[str] = Field(min_length=2)
+    size: int = Field(ge=1)
+    colour: bool
+    mean: list[float]
+    std: list[float]
+    horizontal_flip: bool = Field(description="Average over each image and its mirror image.")
+    temperature: float = Field(gt=0)
+    operating_point: float | None
+    operating_point_rule: str | None
+    dataset: str
+    initial_weights: str
+    parameters: int
+    weights_sha256: str
+    disclaimer: str = DISCLAIMER
+
+
+def save_tensors(
+    path: Path, tensors: dict[str, Tensor], *, metadata: dict[str, str] | None = None
+) -> None:
+    """Write tensors as safetensors, atomically and independent of device and layout."""
+    plain = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
+    with atomic_path(path) as temporary:
+        save_file(plain, temporary, metadata=metadata)
+
+
+def load_tensors(path: Path) -> dict[str, Tensor]:
+    """Read safetensors.
+
+    Raises:
+        CheckpointError: When the file is missing, truncated or of another kind.
+    """
+    try:
+        tensors: dict[str, Tensor] = load_file(path)
+        return tensors
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{path} is missing: the run did not finish?") from error
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path} is damaged: {error}", hint=RETRAIN) from error
+
+
+def load_checkpoint(run_dir: Path) -> tuple[Network, ModelDescription]:
+    """Read the network and description of a finished train run.
+
+    Raises:
+        CheckpointError: When a file is missing, damaged or does not fit the other.
+    """
+    path = run_dir / DESCRIPTION_FILE
+    try:
+        description = ModelDescription.model_validate(load_json(path))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise CheckpointError(
+            f"{path} is damaged: {where}: {first['msg']}", hint=RETRAIN
+        ) from error
+    weights = run_dir / WEIGHTS_FILE
+    tensors = load_tensors(weights)
+    if sha256_file(weights) != description.weights_sha256:
+        raise CheckpointError(
+            f"{weights} is not the file that {DESCRIPTION_FILE} describes: its SHA-256 differs",
+            hint=RETRAIN,
+        )
+    try:
+        network = build_model(
+            description.architecture,
+            len(description.classes),
+            3 if description.colour else 1,
+            size=description.size,
+        )
+        network.load_state_dict(tensors)
+    except (RuntimeError, MedxError) as error:
+        reason = str(error).splitlines()[0]
+        raise CheckpointError(f"{weights} does not fit its description: {reason}") from error
+    return network.eval(), description
+
+
+def save_description(run_dir: Path, description: ModelDescription) -> None:
+    """Write ``model.json``."""
+    write_json(run_dir / DESCRIPTION_FILE, description.model_dump())

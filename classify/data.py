@@ -1,0 +1,141 @@
+"""From a dataset to one tensor in memory, and from there to normalised batches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from medx.core.console import warn
+from medx.core.errors import InputError, MedxError
+from medx.core.images import Pixels
+from medx.datasets.manifest import Dataset, Record
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ImageSet:
+    """Decoded images of one split with their labels.
+
+    Args:
+        pixels: ``uint8`` ``(N, channels, S, S)``.
+        target: Class indices ``(N,)``.
+        records: The N records.
+        skipped: ``(id, reason)`` of each image that could not be read.
+    """
+
+    pixels: Tensor
+    target: Tensor
+    records: tuple[Record, ...]
+    skipped: tuple[tuple[str, str], ...]
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+
+def load_images(dataset: Dataset, size: int, *, description: str) -> ImageSet:
+    """Decode every record of a labelled dataset at ``(size, size)``.
+
+    Raises:
+        InputError: When labels are missing, unknown or several an image, or no image is readable.
+    """
+    check_labels(dataset)
+    loaded = dataset.load_pixels(size, description=description)
+    kept = replace(dataset, records=loaded.records)
+    return ImageSet(
+        pixels=as_tensor(loaded.pixels),
+        target=torch.from_numpy(kept.targets()),
+        records=loaded.records,
+        skipped=loaded.skipped,
+    )
+
+
+def check_labels(dataset: Dataset) -> None:
+    """Raise ``InputError`` unless each record carries exactly one of two or more classes."""
+    several = next((r for r in dataset.records if "|" in (r.label or "")), None)
+    if several is not None:
+        raise InputError(
+            f"{dataset.name} has images with several labels (first: {several.id}: "
+            f"{several.label!r}); medx classifies into one class an image",
+            hint="choose a dataset with one label an image, such as phantom-cxr",
+        )
+    if len(dataset.classes) < 2:
+        names = ", ".join(dataset.classes) or "none"
+        raise InputError(
+            f"{dataset.name} has {len(dataset.classes)} class ({names}); "
+            "a classifier needs two or more",
+            hint="check the label column of its manifest.csv",
+        )
+    if not any(r.label for r in dataset.records):
+        raise InputError(f"no image of {dataset.name} in this split has a label")
+    dataset.targets()
+
+
+def training_splits(dataset: Dataset, *, limit: int | None = None) -> tuple[Dataset, Dataset]:
+    """Return train and val, checked: both labelled, both with two classes or more.
+
+    Raises:
+        InputError: When a split is missing or cannot be learned from.
+    """
+    missing = [name for name in ("train", "val") if name not in dataset.splits]
+    if missing:
+        raise InputError(
+            f"{dataset.name} has no {' and no '.join(missing)} split",
+            hint="training learns from train and selects on val; set both in the split column",
+        )
+    parts = tuple(dataset.split(name, limit=limit) for name in ("train", "val"))
+    for name, part in zip(("train", "val"), parts, strict=True):
+        check_labels(part)
+        found = {record.label for record in part.records}
+        if len(found) < 2:
+            raise InputError(
+                f"the {name} split of {dataset.name} holds only {found.pop()!r}",
+                hint="it needs images of two classes or more"
+                + ("; raise --limit" if limit else ""),
+            )
+        if absent := [c for c in dataset.classes if c not in found]:
+            warn(f"the {name} split has no image of {', '.join(absent)}")
+    return parts[0], parts[1]
+
+
+def native_size(dataset: Dataset) -> int:
+    """Return the longer side of the first readable image."""
+    for record in dataset.records:
+        try:
+            return max(dataset.read(record).native_size)
+        except MedxError:
+            continue
+    raise InputError(f"no readable image in {dataset.name}", hint="check the dataset")
+
+
+def as_tensor(pixels: Pixels) -> Tensor:
+    """Return ``(N, channels, S, S)`` of pixels ``(N, S, S)`` or ``(N, S, S, 3)``."""
+    tensor = torch.from_numpy(np.ascontiguousarray(pixels))
+    return tensor[:, None] if tensor.ndim == 3 else tensor.permute(0, 3, 1, 2).contiguous()
+
+
+def as_unit(pixels: Tensor) -> Tensor:
+    """Return ``uint8`` pixels as ``float32`` 0 to 1, in the layout convolutions like best."""
+    return pixels.float().div_(255.0).contiguous(memory_format=torch.channels_last)
+
+
+def normalise(images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
+    """Return ``(images - mean) / std`` by channel."""
+    return (images - mean.view(1, -1, 1, 1)) / std.view(1, -1, 1, 1)
+
+
+def channel_statistics(pixels: Tensor) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return mean and standard deviation of each channel, of pixels as 0 to 1.
+
+    Counting the 256 values is exact and holds no float copy of the images.
+    """
+    values = np.arange(256) / 255.0
+    means, stds = [], []
+    for channel in pixels.transpose(0, 1):
+        share = np.bincount(channel.reshape(-1).numpy(), minlength=256) / channel.numel()
+        mean = float(share @ values)
+        means.append(mean)
+        stds.append(float(np.sqrt(share @ (values - mean) ** 2)))
+    return np.array(means), np.maximum(np.array(stds), 1e-3)

@@ -1,0 +1,135 @@
+"""Focal loss (Lin et al. 2017): cross-entropy that leaves easy examples alone."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+def focal_loss(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    gamma: float = 2.0,
+    alpha: Tensor | None = None,
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """Return the multi-class (softmax) focal loss of each example, shape ``(B,)``.
+
+    A soft target ``q`` (mixup, smoothing) gives ``Σ_c q_c α_c (1 - p_c)^γ (-log p_c)``, which is
+    Lin's loss for a hard one.
+
+    Args:
+        logits: ``(B, C)``.
+        target: Class indices ``(B,)``, or class probabilities ``(B, C)``.
+        gamma: Focusing exponent >= 0; 0 is (weighted) cross-entropy.
+        alpha: Class weights ``(C,)``, or None for 1 each.
+        label_smoothing: Share of the target spread evenly over all classes, 0 to 1.
+
+    Raises:
+        ValueError: When the shapes do not fit.
+    """
+    soft = _soft_target(logits, target, label_smoothing)
+    log_probs = F.log_softmax(logits, dim=1)
+    return _combine(log_probs, soft, _one_minus_exp(log_probs), gamma, alpha).sum(dim=1)
+
+
+def binary_focal_loss(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    gamma: float = 2.0,
+    alpha: float | None = None,
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """Return the binary (sigmoid) focal loss, of the shape of ``logits``.
+
+    Args:
+        logits: Any shape; one independent yes/no decision an element.
+        target: The same shape, 0 to 1.
+        gamma: Focusing exponent >= 0.
+        alpha: Weight of the positive class, 0 to 1; the negative one gets ``1 - alpha``. None
+            weighs both with 1.
+        label_smoothing: Share of the target moved towards one half, 0 to 1.
+
+    Raises:
+        ValueError: When the shapes differ.
+    """
+    if logits.shape != target.shape:
+        raise ValueError(
+            f"target must have the shape of logits {tuple(logits.shape)}, got {tuple(target.shape)}"
+        )
+    positive = target.to(logits.dtype) * (1.0 - label_smoothing) + label_smoothing / 2
+    soft = torch.stack([1.0 - positive, positive])
+    log_probs = torch.stack([F.logsigmoid(-logits), F.logsigmoid(logits)])
+    weights = None if alpha is None else logits.new_tensor([1.0 - alpha, alpha])
+    if weights is not None:
+        weights = weights.view(2, *[1] * logits.ndim)
+    return _combine(log_probs, soft, _one_minus_exp(log_probs), gamma, weights).sum(dim=0)
+
+
+class FocalLoss(nn.Module):
+    """Mean multi-class focal loss; see ``focal_loss``."""
+
+    alpha: Tensor | None
+
+    def __init__(
+        self,
+        *,
+        gamma: float = 2.0,
+        alpha: Tensor | None = None,
+        label_smoothing: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.gamma = gamma
+        self.label_smoothing = label_smoothing
+        self.register_buffer("alpha", alpha)
+
+    def forward(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Return the mean over the batch."""
+        return focal_loss(
+            logits,
+            target,
+            gamma=self.gamma,
+            alpha=self.alpha,
+            label_smoothing=self.label_smoothing,
+        ).mean()
+
+
+def balanced_alpha(target: Tensor, num_classes: int) -> Tensor:
+    """Return class weights ``(C,)`` by inverse frequency whose mean over ``target`` is 1.
+
+    A class that does not occur gets 0.
+    """
+    counts = torch.bincount(target, minlength=num_classes).double()
+    present = counts > 0
+    weights = torch.where(present, len(target) / (present.sum() * counts.clamp(min=1)), 0.0)
+    return weights.float()
+
+
+def _soft_target(logits: Tensor, target: Tensor, label_smoothing: float) -> Tensor:
+    batch, num_classes = logits.shape
+    if target.shape not in {(batch,), (batch, num_classes)}:
+        raise ValueError(
+            f"target must have shape ({batch},) or ({batch}, {num_classes}), "
+            f"got {tuple(target.shape)}"
+        )
+    if target.ndim == 1:
+        target = F.one_hot(target, num_classes)
+    return target.to(logits.dtype) * (1.0 - label_smoothing) + label_smoothing / num_classes
+
+
+def _one_minus_exp(log_probs: Tensor) -> Tensor:
+    # expm1 keeps 1 - p accurate (and never below 0) where p is close to 1. At exactly 0 the
+    # gradient of a fractional power is infinite, so stay a rounding error away from it.
+    return (-torch.expm1(log_probs)).clamp(min=torch.finfo(log_probs.dtype).eps)
+
+
+def _combine(
+    log_probs: Tensor, soft: Tensor, one_minus_p: Tensor, gamma: float, alpha: Tensor | None
+) -> Tensor:
+    loss = -soft * log_probs
+    if gamma > 0:
+        loss = loss * one_minus_p**gamma
+    return loss if alpha is None else loss * alpha

@@ -1,0 +1,174 @@
+"""Networks: a compact residual CNN for small images, and every timm backbone by name."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Any, TypeAlias, cast
+
+import torch
+from safetensors import SafetensorError
+from torch import Tensor, nn
+
+from classify.config import COMPACT_CNN
+from classify.pretrained import find_weights
+from medx.core.errors import InputError, UnknownNameError
+
+SMALLEST_INPUT, SMALL_INPUT = 16, 64
+
+#: Shown with every unknown name; timm holds a thousand more.
+FAMILIAR = (COMPACT_CNN, "efficientnet_b0", "resnet18", "resnet34", "resnet50")
+
+
+class ResidualBlock(nn.Module):
+    """Two 3×3 convolutions around a shortcut (He et al. 2016)."""
+
+    def __init__(self, in_channels: int, out_channels: int, *, stride: int = 1) -> None:
+        super().__init__()
+        self.convolutions = nn.Sequential(
+            nn.Conv2d(in_channels, out_channels, 3, stride, 1, bias=False),
+            nn.BatchNorm2d(out_channels),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(out_channels, out_channels, 3, 1, 1, bias=False),
+            nn.BatchNorm2d(out_channels),
+        )
+        self.shortcut: nn.Module = nn.Identity()
+        if stride != 1 or in_channels != out_channels:
+            self.shortcut = nn.Sequential(
+                nn.AvgPool2d(stride, ceil_mode=True) if stride != 1 else nn.Identity(),
+                nn.Conv2d(in_channels, out_channels, 1, bias=False),
+                nn.BatchNorm2d(out_channels),
+            )
+        # Starting each block as its shortcut makes the first steps stable at a high rate.
+        nn.init.zeros_(cast(nn.BatchNorm2d, self.convolutions[-1]).weight)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return the block's output."""
+        return torch.relu(self.convolutions(inputs) + self.shortcut(inputs))
+
+
+class CompactCNN(nn.Module):
+    """A residual CNN of 0.6 M parameters for images of 28 to 64 pixels."""
+
+    def __init__(
+        self, num_classes: int, in_channels: int = 1, *, width: int = 32, dropout: float = 0.1
+    ) -> None:
+        super().__init__()
+        self.stages = nn.Sequential(
+            nn.Conv2d(in_channels, width, 3, 1, 1, bias=False),
+            nn.BatchNorm2d(width),
+            nn.ReLU(inplace=True),
+            ResidualBlock(width, width),
+            ResidualBlock(width, 2 * width, stride=2),
+            ResidualBlock(2 * width, 2 * width),
+            ResidualBlock(2 * width, 4 * width, stride=2),
+            ResidualBlock(4 * width, 4 * width),
+        )
+        self.num_features = 4 * width
+        self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(self.num_features, num_classes))
+
+    def features(self, inputs: Tensor) -> Tensor:
+        """Return pooled features ``(B, 128)``."""
+        return cast(Tensor, self.stages(inputs).mean(dim=(2, 3)))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return logits ``(B, C)``."""
+        return cast(Tensor, self.head(self.features(inputs)))
+
+
+class Backbone(nn.Module):
+    """A timm network in the two steps that medx asks for."""
+
+    def __init__(self, network: Any) -> None:
+        super().__init__()
+        self.network = network
+        self.num_features = int(network.head_hidden_size)
+
+    def features(self, inputs: Tensor) -> Tensor:
+        """Return pooled features ``(B, D)``: what the last linear layer reads."""
+        maps = self.network.forward_features(inputs)
+        return cast(Tensor, self.network.forward_head(maps, pre_logits=True))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return logits ``(B, C)``."""
+        return cast(Tensor, self.network(inputs))
+
+
+Network: TypeAlias = "CompactCNN | Backbone"
+
+
+def build_model(
+    name: str,
+    num_classes: int,
+    in_channels: int = 1,
+    *,
+    size: int | None = None,
+    pretrained: bool = False,
+    weights: Path | None = None,
+) -> Network:
+    """Build ``compact-cnn`` or a timm network.
+
+    Args:
+        name: ``compact-cnn``, ``efficientnet_b0``, ``resnet18`` or any other timm name.
+        num_classes: Logits an image.
+        in_channels: 1 for grey images, 3 for colour.
+        size: Side of the input, for networks that must know it (vision transformers).
+        pretrained: Start a timm network from its published weights.
+        weights: A ``.safetensors`` file to start it from instead.
+
+    Raises:
+        UnknownNameError: When timm knows no such network.
+        WeightsUnavailableError: When published weights are asked for and cannot be had.
+        InputError: When a weight file does not fit.
+    """
+    check_model_name(name)
+    if name == COMPACT_CNN:
+        if weights is not None:
+            raise InputError(f"--weights is for timm networks; {COMPACT_CNN} starts from scratch")
+        return CompactCNN(num_classes, in_channels)
+    import timm
+
+    source = find_weights(name, weights) if pretrained or weights else None
+    options: dict[str, Any] = {"img_size": size} if size and _takes_img_size(name) else {}
+    try:
+        network = timm.create_model(
+            name,
+            pretrained=source is not None,
+            num_classes=num_classes,
+            in_chans=in_channels,
+            pretrained_cfg_overlay={"file": str(source)} if source else None,
+            **options,
+        )
+    except (RuntimeError, ValueError, SafetensorError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"cannot build {name} for these images: {reason}") from error
+    return Backbone(network)
+
+
+def check_model_name(name: str) -> None:
+    """Raise ``UnknownNameError`` with near names unless ``build_model`` takes ``name``."""
+    if name == COMPACT_CNN:
+        return
+    import timm
+
+    if not timm.is_model(name):
+        wanted = name.lower().replace("-", "_")
+        near = difflib.get_close_matches(wanted, timm.list_models(), n=8, cutoff=0.6)
+        raise UnknownNameError("model", name, {*FAMILIAR, *near})
+
+
+def default_size(name: str, native: int) -> int:
+    """Return the input side ``name`` works at for images of ``native`` pixels."""
+    if name == COMPACT_CNN:
+        return max(SMALLEST_INPUT, min(native, SMALL_INPUT))
+    import timm
+
+    cfg = timm.get_pretrained_cfg(name)
+    return int(cfg.input_size[-1]) if cfg is not None else 224
+
+
+def _takes_img_size(name: str) -> bool:
+    import timm
+
+    cfg = timm.get_pretrained_cfg(name)
+    return bool(cfg is not None and cfg.fixed_input_size)

@@ -1,0 +1,195 @@
+"""Training: one loop, exact resume, everything chosen on val; test is never touched."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from rich.progress import Progress as Bar
+
+from classify.calibration import calibrate, negative_log_likelihood
+from classify.checkpoint import WEIGHTS_FILE, save_tensors
+from classify.config import TrainConfig, as_mapping
+from classify.data import ImageSet, as_unit, normalise
+from classify.inference import compute_logits
+from classify.learner import (
+    Learner,
+    TrainingData,
+    build_learner,
+    load_training_data,
+    one_cycle,
+    update_average,
+)
+from classify.metrics import macro_auroc
+from classify.mixup import mixup
+from classify.results import Epoch, TrainResult
+from classify.selection import finish_training
+from classify.training_state import STATE_FILE, Progress, load_state, save_state
+from medx.core.console import note, progress_bar
+from medx.core.device import seed_everything
+from medx.core.errors import InputError
+from medx.core.runs import load_config, load_json, logging_to, save_config
+from medx.datasets.augment import augment, seed_step
+from medx.datasets.manifest import Dataset
+
+VAL_BATCH = 512
+GRADIENT_NORM = 5.0
+
+
+def train(
+    config: TrainConfig, run_dir: Path, dataset: Dataset, *, resume: bool = False
+) -> TrainResult:
+    """Train a classifier on ``dataset``, keep the epoch best on val, and calibrate it there.
+
+    Args:
+        config: The recipe.
+        run_dir: Gets the checkpoint, the model, ``metrics.json`` and figures.
+        dataset: Needs train and val; its test split is not read.
+        resume: Go on from the last finished epoch in ``run_dir``; the result is exactly that of
+            a run that was never interrupted.
+
+    Raises:
+        InputError: When the dataset or a setting cannot be used, or the loss diverges.
+    """
+    config = replace(config, dataset=config.dataset or dataset.name)
+    if resume and (run_dir / "metrics.json").is_file():
+        note(f"{run_dir} is already finished")
+        return TrainResult.model_validate(load_json(run_dir / "metrics.json"))
+    resume = resume and (run_dir / "config.yaml").is_file()
+    if resume:
+        _check_same_settings(config, run_dir)
+    seed_everything(config.seed)
+    data = load_training_data(config, dataset)
+    learner = build_learner(config, data)
+    if not resume:
+        save_config(run_dir, as_mapping(config))
+    with logging_to(run_dir), _told_how_to_resume(run_dir):
+        progress = Progress()
+        if resume and (run_dir / STATE_FILE).is_file():
+            progress = load_state(run_dir, learner)
+            note(f"resuming after epoch {progress.epochs_done} of {config.epochs}")
+        with progress_bar("training", config.epochs * steps_per_epoch(config, data.train)) as bar:
+            bar.advance(bar.task_ids[0], progress.epochs_done * steps_per_epoch(config, data.train))
+            while not is_finished(config, progress):
+                started = time.perf_counter()
+                loss = train_one_epoch(config, learner, data, progress.epochs_done, bar)
+                epoch = validate(config, learner, data.val, progress.epochs_done + 1, loss, started)
+                if progress.add(epoch):
+                    save_tensors(run_dir / WEIGHTS_FILE, learner.average.state_dict())
+                save_state(run_dir, progress, learner)
+                note(
+                    f"epoch {epoch.epoch}/{config.epochs}: loss {epoch.train_loss:.4f}, "
+                    f"val loss {epoch.val_loss:.4f}, val AUC {epoch.val_auroc:.4f}, "
+                    f"{len(data.train) / epoch.seconds:.0f} images/s"
+                    f"{' (best)' if progress.best_epoch == epoch.epoch else ''}"
+                )
+        return finish_training(config, run_dir, dataset, data, learner, progress)
+
+
+def train_one_epoch(
+    config: TrainConfig, learner: Learner, data: TrainingData, epoch: int, bar: Bar
+) -> float:
+    """Take every step of one epoch (counted from 0); return the mean loss."""
+    steps = steps_per_epoch(config, data.train)
+    device = learner.accelerator.device
+    pixels = data.train.pixels.to(device)
+    target = F.one_hot(data.train.target, len(data.classes)).float().to(device)
+    seed_step(config.seed, epoch, steps)  # one past the last step: the order of this epoch
+    order = torch.randperm(len(pixels)).to(device)
+    learner.network.train()
+    losses: list[torch.Tensor] = []
+    started = time.perf_counter()
+    for step, rows in enumerate(torch.split(order, config.batch_size)[:steps]):
+        seed_step(config.seed, epoch, step)
+        done = epoch * steps + step
+        for group in learner.optimizer.param_groups:
+            group["lr"] = one_cycle(done, config.epochs * steps, config.learning_rate)
+        inputs = as_unit(pixels[rows])
+        if config.augment:
+            inputs = augment(inputs, horizontal_flip=config.horizontal_flip)
+        inputs = normalise(inputs, learner.mean, learner.std)
+        inputs, soft = mixup(inputs, target[rows], config.mixup_alpha)
+        loss = learner.criterion(learner.network(inputs).float(), soft)
+        learner.optimizer.zero_grad()
+        learner.accelerator.backward(loss)
+        learner.accelerator.clip_grad_norm_(learner.network.parameters(), GRADIENT_NORM)
+        learner.optimizer.step()
+        update_average(learner.average, learner.network, config.ema_decay, done)
+        losses.append(loss.detach())
+        rate = (step + 1) * config.batch_size / (time.perf_counter() - started)
+        status = f"epoch {epoch + 1} loss {losses[-1].item():.3f} {rate:.0f} images/s"
+        bar.update(bar.task_ids[0], advance=1, status=status)
+    mean_loss = float(torch.stack(losses).double().mean())
+    if not np.isfinite(mean_loss):
+        raise InputError(
+            f"the loss diverged in epoch {epoch + 1}", hint="use a lower --learning-rate"
+        )
+    return mean_loss
+
+
+def validate(
+    config: TrainConfig,
+    learner: Learner,
+    images: ImageSet,
+    epoch: int,
+    train_loss: float,
+    started: float,
+) -> Epoch:
+    """Judge the averaged weights on val."""
+    logits = compute_logits(
+        learner.average,
+        images.pixels,
+        mean=learner.mean,
+        std=learner.std,
+        horizontal_flip=config.horizontal_flip,
+        batch_size=VAL_BATCH,
+    )
+    target = images.target.numpy()
+    return Epoch(
+        epoch=epoch,
+        train_loss=train_loss,
+        val_loss=negative_log_likelihood(logits, target),
+        val_auroc=macro_auroc(target, calibrate(logits, 1.0)),
+        learning_rate=float(learner.optimizer.param_groups[0]["lr"]),
+        seconds=time.perf_counter() - started,
+    )
+
+
+def is_finished(config: TrainConfig, progress: Progress) -> bool:
+    """Return True after the last epoch, or when val has not improved for ``patience`` epochs."""
+    waited = progress.epochs_done - progress.best_epoch
+    patient = config.patience is None or waited < config.patience
+    return progress.epochs_done >= config.epochs or not patient
+
+
+def steps_per_epoch(config: TrainConfig, images: ImageSet) -> int:
+    """Return how many full batches there are (one smaller batch when there is none)."""
+    return max(1, len(images) // config.batch_size)
+
+
+def _check_same_settings(config: TrainConfig, run_dir: Path) -> None:
+    stored = load_config(run_dir)
+    for name, value in as_mapping(config).items():
+        if name != "device" and stored.get(name) != value:
+            raise InputError(
+                f"cannot resume with another {name}: {stored.get(name)!r} became {value!r}",
+                hint="leave the setting out, or start a new run without --resume",
+            )
+
+
+@contextmanager
+def _told_how_to_resume(run_dir: Path) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        note(
+            f"interrupted; finished epochs are kept in {run_dir}. Go on with: "
+            f"medx classify train --resume --output {run_dir}"
+        )
+        raise

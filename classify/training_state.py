@@ -1,0 +1,94 @@
+"""Where training stands after an epoch: enough to go on as if it had never stopped.
+
+Everything random is a function of seed, epoch and step (``seed_step``) and the learning rate one
+of the step, so tensors, the history and the best epoch are all there is to keep. They stand in
+one file, which is replaced whole.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from classify.checkpoint import load_tensors, save_tensors
+from classify.learner import Learner
+from classify.results import Epoch
+from medx.core.errors import CheckpointError
+
+STATE_FILE = "checkpoint.safetensors"
+
+
+@dataclass(kw_only=True)
+class Progress:
+    """Epochs done and the best of them."""
+
+    history: list[Epoch] = field(default_factory=list)
+    best_epoch: int = 0
+
+    @property
+    def epochs_done(self) -> int:
+        """How many epochs are behind."""
+        return len(self.history)
+
+    def add(self, latest: Epoch) -> bool:
+        """Append an epoch; return True when it is the best by val AUC, then by val loss."""
+        best = self.history[self.best_epoch - 1] if self.best_epoch else None
+        self.history.append(latest)
+        if best and (latest.val_auroc, -latest.val_loss) <= (best.val_auroc, -best.val_loss):
+            return False
+        self.best_epoch = latest.epoch
+        return True
+
+
+def save_state(run_dir: Path, progress: Progress, learner: Learner) -> None:
+    """Write ``checkpoint.safetensors``; its header holds ``progress`` as JSON."""
+    tensors = {f"network.{k}": v for k, v in learner.network.state_dict().items()}
+    tensors |= {f"average.{k}": v for k, v in learner.average.state_dict().items()}
+    for index, values in learner.optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{index}.{k}": torch.as_tensor(v) for k, v in values.items()}
+    scaler = learner.accelerator.scaler  # of fp16 only
+    about = {
+        "history": [epoch.model_dump() for epoch in progress.history],
+        "best_epoch": progress.best_epoch,
+        "scaler": scaler.state_dict() if scaler is not None else None,
+    }
+    save_tensors(run_dir / STATE_FILE, tensors, metadata={"progress": json.dumps(about)})
+
+
+def load_state(run_dir: Path, learner: Learner) -> Progress:
+    """Put everything back where ``save_state`` took it from; return the progress.
+
+    Raises:
+        CheckpointError: When the file is damaged or of another network.
+    """
+    path = run_dir / STATE_FILE
+    tensors = load_tensors(path)
+    try:
+        with safe_open(path, framework="pt") as stream:
+            about = json.loads(stream.metadata()["progress"])
+        learner.network.load_state_dict(_below("network.", tensors))
+        learner.average.load_state_dict(_below("average.", tensors))
+        held: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in _below("optimizer.", tensors).items():
+            index, _, key = name.partition(".")
+            held.setdefault(int(index), {})[key] = tensor
+        groups = learner.optimizer.state_dict()["param_groups"]
+        learner.optimizer.load_state_dict({"state": held, "param_groups": groups})
+        if about["scaler"] is not None and learner.accelerator.scaler is not None:
+            learner.accelerator.scaler.load_state_dict(about["scaler"])
+        history = [Epoch.model_validate(epoch) for epoch in about["history"]]
+        return Progress(history=history, best_epoch=int(about["best_epoch"]))
+    except (SafetensorError, RuntimeError, KeyError, TypeError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise CheckpointError(
+            f"{path} does not fit this run: {reason}", hint="start afresh without --resume"
+        ) from error
+
+
+def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
