@@ -1,12 +1,196 @@
-"""``medx report``."""
+"""``medx report``: draft reports that cite their evidence."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
 import typer
 
-app = typer.Typer(help="report", no_args_is_help=True)
+from medx.cli.options import (
+    DataDirOption,
+    DatasetOption,
+    DeviceOption,
+    JsonOption,
+    LimitOption,
+    NameOption,
+    OfflineOption,
+    OutputOption,
+    ResumeOption,
+    SeedOption,
+    SplitOption,
+    given_options,
+)
+from medx.core.device import Device
+from medx.core.errors import InputError
+from reportgen.config import ReportConfig
+from reportgen.engines import ENGINES
+from reportgen.strategies import STRATEGIES
+
+if TYPE_CHECKING:
+    from medx.case import Case
+    from reportgen.item import ReportItem
+    from reportgen.report_set import ReportSet
+
+app = typer.Typer(help="Write draft reports; see the prompts they come from.", no_args_is_help=True)
+
+ALL = "all"
+_STRATEGY_HELP = (
+    f"{', '.join(STRATEGIES)} or all; may be repeated. [default: {ReportConfig.strategies[0]}]"
+)
+_ENGINE_HELP = f"auto, {' or '.join(ENGINES)}. auto takes MedGemma when its weights are at hand."
+_MODEL_HELP = "Hub id or local folder of a MedGemma. [default: whichever is at hand]"
 
 
-@app.callback()
-def _root() -> None:
-    """report."""
+@app.command()
+def generate(
+    context: typer.Context,
+    images: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            help="Image files to report on, instead of a dataset's.", show_default=False
+        ),
+    ] = None,
+    strategy: Annotated[
+        list[str] | None, typer.Option("--strategy", help=_STRATEGY_HELP, show_default=False)
+    ] = None,
+    num_samples: Annotated[
+        int, typer.Option("--num-samples", min=1, help="How many images of the split.")
+    ] = ReportConfig.num_samples,
+    engine: Annotated[str, typer.Option("--engine", help=_ENGINE_HELP)] = ReportConfig.engine,
+    model: Annotated[
+        str | None, typer.Option("--model", help=_MODEL_HELP, show_default=False)
+    ] = ReportConfig.model,
+    weights: Annotated[
+        Path | None, typer.Option("--weights", help="Local folder with the weights of --model.")
+    ] = None,
+    max_new_tokens: Annotated[
+        int | None, typer.Option("--max-new-tokens", min=1, help="Tokens a report may take.")
+    ] = ReportConfig.max_new_tokens,
+    dataset: DatasetOption = ReportConfig.dataset,
+    data_dir: DataDirOption = None,
+    split: SplitOption = ReportConfig.split,
+    run: Annotated[
+        Path | None,
+        typer.Option("--run", help="Training run of the classifier. [default: the latest]"),
+    ] = None,
+    index: Annotated[
+        str | None, typer.Option("--index", help="Index of neighbours. [default: the dataset's]")
+    ] = None,
+    output: OutputOption = None,
+    name: NameOption = None,
+    resume: ResumeOption = False,
+    seed: SeedOption = ReportConfig.seed,
+    limit: LimitOption = ReportConfig.limit,
+    device: DeviceOption = Device.auto,
+    offline: OfflineOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Write reports on images of a dataset, or on IMAGES, with every strategy asked for."""
+    from medx.case import gather_cases
+    from medx.core import runs
+    from medx.core.console import print_json
+    from medx.datasets.catalog import default_dataset
+    from medx.report_items import choose_items
+    from reportgen.engines.choose import choose_engine
+    from reportgen.generate import generate_reports
+
+    if resume and not (name or output):
+        raise InputError("--resume needs the --name or --output of the run to continue")
+    config = ReportConfig(
+        dataset=dataset or default_dataset(data_dir),
+        split=split,
+        limit=limit,
+        strategies=_expand(strategy or ReportConfig.strategies),
+        num_samples=num_samples,
+        engine=engine,
+        model=model,
+        weights=str(weights) if weights else None,
+        device=device.value,
+        seed=seed,
+        max_new_tokens=max_new_tokens,
+    )
+    chosen = choose_engine(config)
+    run_dir = runs.create_run_dir("report", "generate", name=name, output=output, resume=resume)
+    with runs.logging_to(run_dir):
+        cases = gather_cases(
+            str(config.dataset), split=split, data_dir=data_dir, run_dir=run, index=index,
+            device=config.device, limit=limit, paths=_image_files(images or []),
+        )  # fmt: skip
+        if images:
+            items = _file_items(cases, config.dataset)
+        else:
+            exact = "num_samples" in given_options(context)
+            items = choose_items(cases, num_samples, seed=seed, exact=exact)
+        runs.save_config(run_dir, asdict(config))
+        strategies = [STRATEGIES.load(name) for name in config.strategies]
+        result = generate_reports(items, strategies, chosen, run_dir, resume=resume)
+    print_json(result) if json else _print_reports(result)
+
+
+@app.command()
+def prompts(
+    name: Annotated[
+        str | None, typer.Argument(help="Show the whole prompt of this strategy.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """List the prompt strategies, or show one."""
+    from medx.core.console import print_json, print_line, print_table
+    from reportgen.strategies.listing import describe_strategy, list_strategies
+
+    if name:
+        strategy = describe_strategy(name)
+        if json:
+            print_json(strategy)
+        else:
+            print_line(f"{strategy.name}, version {strategy.version}: {strategy.summary}\n")
+            print_line(f"system: {strategy.system_prompt}\n\n{strategy.template.strip()}")
+        return
+    listing = list_strategies()
+    if json:
+        print_json(listing)
+        return
+    print_table(
+        ((s.name, s.version, ", ".join(s.sections), s.max_new_tokens) for s in listing.strategies),
+        columns=("strategy", "version", "sections", "tokens"),
+    )
+
+
+def _expand(names: Sequence[str]) -> tuple[str, ...]:
+    wanted = [known for name in names for known in (STRATEGIES if name == ALL else [name])]
+    for name in wanted:
+        STRATEGIES.entry(name)
+    return tuple(dict.fromkeys(wanted))
+
+
+def _image_files(paths: Sequence[Path]) -> list[Path]:
+    from medx.core.images import list_images
+
+    return [file for path in paths for file in (list_images(path) if path.is_dir() else [path])]
+
+
+def _file_items(cases: Sequence[Case], dataset: str | None) -> list[ReportItem]:
+    from medx.report_items import to_item
+
+    origin = f"classifier and archive were made from {dataset}; this file may differ from it"
+    return [to_item(case, notes=[origin]) for case in cases]
+
+
+def _print_reports(result: ReportSet) -> None:
+    from medx.core.console import print_line, print_table
+
+    if result.is_mock:
+        print_line("MOCK REPORTS: written from the evidence alone; nothing looked at the images.")
+    rows = []
+    for report in result.reports:
+        impression = report.section("impression")
+        text = " ".join(impression.text.split()) if impression else "not in the form asked for"
+        rows.append((report.image_id, report.strategy, text[:90], len(report.warnings)))
+    print_table(rows, columns=("image", "strategy", "impression", "warnings"))
+    if result.failures:
+        print_line(f"{len(result.failures)} reports failed; see {result.run_dir}/metrics.json")
+    print_line(f"{len(result.reports)} reports by {result.engine}: {result.page}")
+    print_line(result.disclaimer)
