@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -93,7 +93,6 @@ def generate(
     from medx.core import runs
     from medx.core.console import print_json
     from medx.datasets.catalog import default_dataset
-    from medx.report_items import choose_items
     from reportgen.engines.choose import choose_engine
     from reportgen.generate import generate_reports
 
@@ -120,10 +119,10 @@ def generate(
             device=config.device, limit=limit, paths=_image_files(images or []),
         )  # fmt: skip
         if images:
-            items = _file_items(cases, config.dataset)
+            items = _file_items(cases, config)
         else:
             exact = "num_samples" in given_options(context)
-            items = choose_items(cases, num_samples, seed=seed, exact=exact)
+            items = _choose_items(cases, config, exact=exact)
         runs.save_config(run_dir, asdict(config))
         strategies = [STRATEGIES.load(name) for name in config.strategies]
         result = generate_reports(items, strategies, chosen, run_dir, resume=resume)
@@ -172,11 +171,25 @@ def _image_files(paths: Sequence[Path]) -> list[Path]:
     return [file for path in paths for file in (list_images(path) if path.is_dir() else [path])]
 
 
-def _file_items(cases: Sequence[Case], dataset: str | None) -> list[ReportItem]:
-    from medx.report_items import to_item
+def _choose_items(cases: Sequence[Case], config: ReportConfig, *, exact: bool) -> list[ReportItem]:
+    from medx.case import report_items, sample_kinds
+    from medx.core.console import note
 
-    origin = f"classifier and archive were made from {dataset}; this file may differ from it"
-    return [to_item(case, notes=[origin]) for case in cases]
+    count = config.num_samples
+    if not exact and count > len(cases):
+        note(f"there are only {len(cases)} images: reporting on all of them")
+        count = len(cases)
+    return report_items(cases, sample_kinds(cases, count, seed=config.seed))
+
+
+def _file_items(cases: Sequence[Case], config: ReportConfig) -> list[ReportItem]:
+    from medx.case import report_items
+
+    origin = f"classifier and archive were made from {config.dataset}; this file may differ from it"
+    return [
+        replace(item, evidence=item.evidence.model_copy(update={"notes": [origin]}))
+        for item in report_items(cases, {case.id: None for case in cases})
+    ]
 
 
 def _print_reports(result: ReportSet) -> None:
