@@ -1,0 +1,242 @@
+"""The whole chain in one go: train, evaluate, index, search, report, and a page that shows it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from PIL import Image as PILImage
+
+from classify.config import TrainConfig
+from classify.evaluate import evaluate
+from classify.results import EvaluationResult, TrainResult
+from classify.runs import dataset_key
+from classify.train import train
+from medx.case import gather_cases, report_items, sample_kinds
+from medx.core.console import note
+from medx.core.files import atomic_path, write_text
+from medx.core.images import Pixels
+from medx.core.settings import DISCLAIMER
+from medx.core.values import Value
+from medx.datasets.catalog import default_dataset, load_dataset
+from medx.datasets.manifest import Dataset
+from reportgen.config import ReportConfig
+from reportgen.engines.choose import choose_engine
+from reportgen.generate import generate_reports
+from reportgen.report_set import ReportSet
+from reportgen.strategies import STRATEGIES
+from retrieval.config import GalleryConfig
+from retrieval.evaluate import evaluate_index, save_evaluation
+from retrieval.evaluation import EvaluationResult as RetrievalResult
+from retrieval.gallery import Gallery, open_gallery
+from retrieval.search import SearchResult, text_search
+
+#: What to ask of an archive; other datasets are asked for their classes.
+QUERIES = {
+    "pneumoniamnist": ("consolidation", "clear lungs"),
+    "phantom-cxr": ("consolidation", "left pleural effusion", "enlarged heart"),
+}
+METRIC_NAMES = {
+    "accuracy": "accuracy",
+    "auroc": "AUC",
+    "balanced_accuracy": "balanced accuracy",
+    "f1": "F1",
+    "precision": "precision",
+    "sensitivity": "sensitivity (recall)",
+    "specificity": "specificity",
+}
+SUMMARY_K = 10
+TOP_K = 8
+SAMPLES = 6
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoConfig:
+    """What the demo runs on.
+
+    Args:
+        dataset: Name or folder; None takes PneumoniaMNIST when at hand, else ``phantom-cxr``.
+        data_dir: Where ``.npz`` datasets are searched first.
+        output_dir: Gets one folder a dataset and ``index.html``.
+        device: A ``--device`` value.
+        seed: Of training, bootstrap and sampling.
+    """
+
+    dataset: str | None = None
+    data_dir: Path | None = None
+    output_dir: Path
+    device: str = "auto"
+    seed: int = 0
+
+
+class DemoResult(Value):
+    """Everything the demo did; ``medx demo --json``."""
+
+    schema_version: int = 1
+    page: str
+    dataset: str
+    synthetic: bool
+    location: str
+    training: TrainResult
+    evaluation: EvaluationResult
+    retrieval: RetrievalResult
+    searches: list[SearchResult]
+    reports: ReportSet
+    seconds: float
+    disclaimer: str = DISCLAIMER
+
+    def summary_rows(self) -> list[tuple[str, str, float | None]]:
+        """Return ``(what, value, chance)`` of the figures a person asks for first."""
+        measured = self.evaluation.metrics
+        rows: list[tuple[str, str, float | None]] = [
+            (
+                f"classifier {METRIC_NAMES[name]}",
+                str(measured[name]),
+                self.evaluation.chance.get(name),
+            )
+            for name in METRIC_NAMES
+            if measured.get(name)
+        ]
+        for protocol in self.retrieval.protocols:
+            for row in protocol.rows:
+                if row.scope == "all" or (row.scope == "class" and row.top_k == SUMMARY_K):
+                    what = f"{protocol.task} {protocol.protocol} P@{row.top_k} {row.label or ''}"
+                    rows.append((what.strip(), str(row.precision), row.chance))
+        engine = f"{self.reports.engine}{' (mock)' if self.reports.is_mock else ''}"
+        rows.append((f"reports by {engine}", str(len(self.reports.reports)), None))
+        return rows
+
+
+def run_demo(config: DemoConfig) -> DemoResult:
+    """Run every subsystem on one dataset and write ``index.html``.
+
+    What an interrupted demo finished is kept and not done again.
+
+    Args:
+        config: What to run on.
+    """
+    started = time.perf_counter()
+    name = config.dataset or default_dataset(config.data_dir)
+    dataset = load_dataset(name, data_dir=config.data_dir)
+    made_up = " (synthetic)" if dataset.synthetic else ""
+    note(f"demo on {dataset.name}{made_up}: {len(dataset)} images from {dataset.location}")
+    folder = config.output_dir / dataset.name
+
+    note("1/4 classifier")
+    recipe = TrainConfig(dataset=dataset_key(name), device=config.device, seed=config.seed)
+    training = train(recipe, _made(folder / "train"), dataset, resume=True)
+    evaluation = evaluate(
+        folder / "train", dataset, output_dir=_made(folder / "evaluate"), seed=config.seed
+    )
+
+    note("2/4 search")
+    gallery = open_gallery(GalleryConfig(dataset=name, data_dir=config.data_dir))
+    retrieval = save_evaluation(
+        evaluate_index(gallery.index, gallery.encoder), _made(folder / "retrieve")
+    )
+    searches = [
+        text_search(gallery.index, gallery.encoder, text, top_k=min(TOP_K, len(gallery.index)))
+        for text in QUERIES.get(dataset.name, dataset.classes)
+    ]
+
+    note("3/4 reports")
+    reports = _write_reports(config, name, folder)
+
+    note("4/4 page")
+    page = config.output_dir / "index.html"
+    result = DemoResult(
+        page=str(page),
+        dataset=dataset.name,
+        synthetic=dataset.synthetic,
+        location=dataset.location,
+        training=training,
+        evaluation=evaluation,
+        retrieval=retrieval,
+        searches=searches,
+        reports=reports,
+        seconds=time.perf_counter() - started,
+    )
+    _write_page(result, dataset, gallery, page)
+    return result
+
+
+def _write_reports(config: DemoConfig, name: str, folder: Path) -> ReportSet:
+    cases = gather_cases(
+        name,
+        split="test",
+        data_dir=config.data_dir,
+        run_dir=folder / "train",
+        device=config.device,
+    )
+    kinds = sample_kinds(cases, min(SAMPLES, len(cases)), seed=config.seed)
+    chosen = choose_engine(ReportConfig(device=config.device, seed=config.seed))
+    strategies = [STRATEGIES.load(strategy) for strategy in STRATEGIES]
+    items = report_items(cases, kinds)
+    return generate_reports(items, strategies, chosen, _made(folder / "report"), resume=True)
+
+
+def _write_page(result: DemoResult, dataset: Dataset, gallery: Gallery, page: Path) -> None:
+    shown = {hit.id for search in result.searches for hit in search.hits}
+    shown |= {report.image_id for report in result.reports.reports}
+    shown |= {hit.id for report in result.reports.reports for hit in report.evidence.neighbours}
+    pictures = _save_pictures(dataset, shown, page.parent)
+    environment = Environment(
+        loader=PackageLoader("medx", "pages"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    cases: dict[str, list[object]] = {}
+    for report in result.reports.reports:
+        cases.setdefault(report.image_id, []).append(report)
+    labels = {record.id: record.label for record in dataset.records}
+    text = environment.get_template("demo.html.j2").render(
+        demo=result,
+        encoder=gallery.encoder,
+        pictures=pictures,
+        cases=cases,
+        labels=labels,
+        figures=_relative(result, page.parent),
+        metric_names=METRIC_NAMES,
+    )
+    write_text(page, text)
+
+
+def _save_pictures(dataset: Dataset, ids: Iterable[str], folder: Path) -> dict[str, str]:
+    """Write images as PNG below ``folder``; return their relative paths by id."""
+    paths = {}
+    for number, name in enumerate(sorted(ids)):
+        paths[name] = f"{dataset.name}/images/{number:03d}.png"
+        _save_png(dataset.read(dataset.find(name)).pixels, folder / paths[name])
+    return paths
+
+
+def _save_png(pixels: Pixels, path: Path) -> None:
+    with atomic_path(path) as temporary:
+        PILImage.fromarray(pixels).save(temporary, format="PNG")
+
+
+def _relative(result: DemoResult, folder: Path) -> list[tuple[str, str]]:
+    """Return ``(path, title)`` of every figure, relative to the page."""
+    runs = (
+        (result.training.run_dir, result.training.figures),
+        (result.evaluation.run_dir, result.evaluation.figures),
+        (str(result.retrieval.run_dir), ["figures/precision_at_k.png"]),
+    )
+    return [
+        (
+            (Path(run) / figure).resolve().relative_to(folder.resolve()).as_posix(),
+            Path(figure).stem.replace("_", " "),
+        )
+        for run, figures in runs
+        for figure in figures
+    ]
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
