@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -37,7 +38,8 @@ def save_search_figure(
     if query is not None:
         pixels, captions = [query, *pixels], ["query", *captions]
     made_up = "SYNTHETIC images of " if result.synthetic else ""
-    title = f"{result.query}\n{made_up}{result.dataset}, encoder {result.encoder}"
+    query_name = textwrap.shorten(Path(result.query).name, 48, placeholder=" …")
+    title = f"{query_name}: {made_up}{result.dataset}, encoder {result.encoder}"
     return save_image_grid(pixels, captions, path, title=title)
 
 
@@ -68,34 +70,41 @@ def save_precision_figure(result: EvaluationResult, path: Path) -> Path:
     made_up = "SYNTHETIC " if result.synthetic else ""
     figure = new_figure(
         4.6 * len(result.protocols),
-        4.0,
+        4.2,
         title=f"{made_up}{result.dataset}, split {result.split}, encoder {result.encoder.name}",
     )
+    names = dict.fromkeys(_series(row) for p in result.protocols for row in p.rows)
+    colours = {name: f"C{number % 10}" for number, name in enumerate(names)}
     panels = figure.subplots(1, len(result.protocols), squeeze=False, sharey=True).ravel()
     for panel, protocol in zip(panels, result.protocols, strict=True):
-        _draw_protocol(panel, protocol)
+        _draw_protocol(panel, protocol, colours)
     panels[0].set_ylabel("Precision@k")
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside right upper", fontsize=7)
     return save_figure(figure, path)
 
 
-def _draw_protocol(panel: Axes, protocol: ProtocolResult) -> None:
-    series: dict[str, list[PrecisionRow]] = {}
+def _draw_protocol(panel: Axes, protocol: ProtocolResult, colours: dict[str, str]) -> None:
+    ticks = sorted({row.top_k for row in protocol.rows})
+    names = list(colours)
     for row in protocol.rows:
-        series.setdefault(row.label or row.scope, []).append(row)
-    for number, (name, rows) in enumerate(series.items()):
-        colour = f"C{number % 10}"
-        shift = (number - (len(series) - 1) / 2) * 0.8 / max(len(series), 1)
-        places = [i + shift for i in range(len(rows))]
-        middle = [row.precision.estimate for row in rows]
-        below = [max(0.0, row.precision.estimate - row.precision.low) for row in rows]
-        above = [max(0.0, row.precision.high - row.precision.estimate) for row in rows]
-        panel.errorbar(places, middle, [below, above], fmt="o", color=colour, capsize=2, label=name)
-        panel.scatter(places, [row.chance for row in rows], marker="_", color=colour, alpha=0.7)
-    panel.set_xticks(range(len(rows)), [str(row.top_k) for row in rows])
+        name = _series(row)
+        place = ticks.index(row.top_k) + (names.index(name) - (len(names) - 1) / 2) * 0.8 / len(
+            names
+        )
+        middle = row.precision.estimate
+        reach = [[max(0.0, middle - row.precision.low)], [max(0.0, row.precision.high - middle)]]
+        label = name if row.top_k == ticks[0] else None
+        panel.errorbar(place, middle, reach, fmt="o", color=colours[name], capsize=2, label=label)
+        panel.scatter(place, row.chance, marker="_", color=colours[name], alpha=0.7)
+    panel.set_xticks(range(len(ticks)), [str(top_k) for top_k in ticks])
     panel.set_ylim(-0.02, 1.02)
-    panel.set_xlabel("k   (● with 95 % interval, – chance)")
+    panel.set_xlabel("k   (● with 95 % interval, – chance)", fontsize=8)
     panel.set_title(f"{protocol.task}\n{protocol.protocol}, n = {protocol.queries}", fontsize=9)
-    panel.legend(fontsize=6, loc="lower left")
+
+
+def _series(row: PrecisionRow) -> str:
+    return row.label or {"all": "all queries", "macro": "mean of classes"}[row.scope]
 
 
 def _caption(hit: Hit, result: SearchResult) -> str:

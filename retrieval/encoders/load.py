@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+from medx.core import settings
 from medx.core.console import note
-from medx.core.settings import set_offline
 from retrieval.config import AUTO
 from retrieval.encoders import ENCODERS
 from retrieval.encoders.base import Encoder
@@ -53,8 +53,8 @@ def load_encoder(
         UnknownNameError: When no encoder has that name.
         WeightsUnavailableError: When its weights cannot be had.
     """
-    if offline:
-        set_offline()
+    if offline or settings.offline():
+        settings.set_offline()
     choice = choose_encoder(name, weights=weights)
     if name == AUTO:
         note(f"encoder {choice.name} ({choice.reason})")

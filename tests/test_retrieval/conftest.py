@@ -1,9 +1,7 @@
 """The toy encoder, registered as any encoder is, and small indexes built by it."""
 
-import sys
-from pathlib import Path
-
 import pytest
+from test_retrieval.toy_encoder import ToyEncoder
 
 from medx.core.registry import Entry
 from medx.datasets.catalog import load_dataset
@@ -11,11 +9,9 @@ from retrieval.build import build_index
 from retrieval.encoders import ENCODERS
 from retrieval.index import GalleryIndex
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from toy_encoder import ToyEncoder  # noqa: E402
-
-ENCODERS.register("toy", Entry("toy_encoder:ToyEncoder", "mean grey value of each ninth"))
+ENCODERS.register(
+    "toy", Entry("test_retrieval.toy_encoder:ToyEncoder", "mean grey value of each ninth")
+)
 
 
 @pytest.fixture
