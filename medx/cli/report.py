@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -96,8 +96,8 @@ def generate(
     from reportgen.engines.choose import choose_engine
     from reportgen.generate import generate_reports
 
-    if resume and not (name or output):
-        raise InputError("--resume needs the --name or --output of the run to continue")
+    given = given_options(context)
+    _check_usage(given)
     config = ReportConfig(
         dataset=dataset or default_dataset(data_dir),
         split=split,
@@ -121,8 +121,7 @@ def generate(
         if images:
             items = _file_items(cases, config)
         else:
-            exact = "num_samples" in given_options(context)
-            items = _choose_items(cases, config, exact=exact)
+            items = _choose_items(cases, config, exact="num_samples" in given)
         runs.save_config(run_dir, asdict(config))
         strategies = [STRATEGIES.load(name) for name in config.strategies]
         result = generate_reports(items, strategies, chosen, run_dir, resume=resume)
@@ -156,6 +155,15 @@ def prompts(
         ((s.name, s.version, ", ".join(s.sections), s.max_new_tokens) for s in listing.strategies),
         columns=("strategy", "version", "sections", "tokens"),
     )
+
+
+def _check_usage(given: Mapping[str, Any]) -> None:
+    if given.get("resume") and not given.keys() & {"name", "output"}:
+        raise InputError("--resume needs the --name or --output of the run to continue")
+    unused = sorted(given.keys() & {"num_samples", "split"})
+    if given.get("images") and unused:
+        names = " and ".join(f"--{name.replace('_', '-')}" for name in unused)
+        raise InputError(f"{names} cannot go with IMAGES: every file is reported on")
 
 
 def _expand(names: Sequence[str]) -> tuple[str, ...]:
