@@ -109,9 +109,7 @@ class GalleryIndex:
         cls, embeddings: Embeddings, items: Items, description: IndexDescription
     ) -> GalleryIndex:
         """Return an index in memory over ``(N, dim)`` embeddings, row for row with ``items``."""
-        vectors = faiss.IndexFlatIP(description.encoder.dim)
-        vectors.add(np.ascontiguousarray(normalize(embeddings)))
-        return cls(description, items, vectors)
+        return cls(description, items, _flat_vectors(normalize(embeddings)))
 
     @classmethod
     def load(cls, index_dir: Path) -> GalleryIndex:
@@ -170,9 +168,8 @@ class GalleryIndex:
         """Return an index in memory over some rows."""
         items = self.items.take(rows)
         changes = {"count": len(rows), "splits": items.splits}
-        return GalleryIndex.from_embeddings(
-            self.embeddings(rows), items, self.description.model_copy(update=changes)
-        )
+        description = self.description.model_copy(update=changes)
+        return GalleryIndex(description, items, _flat_vectors(self.embeddings(rows)))
 
     def search(
         self,
@@ -275,6 +272,12 @@ def check_replaceable(index_dir: Path) -> None:
             f"{index_dir} holds other files ({strange[0]}), it would be replaced as a whole",
             hint="name a folder that is empty or not there yet",
         )
+
+
+def _flat_vectors(embeddings: Embeddings) -> Any:
+    vectors: Any = faiss.IndexFlatIP(embeddings.shape[1])
+    vectors.add(np.ascontiguousarray(embeddings))
+    return vectors
 
 
 def _only(mask: npt.NDArray[np.bool_] | None) -> Any:

@@ -157,5 +157,10 @@ def normalize(embeddings: npt.NDArray[np.floating]) -> Embeddings:
     rows = np.asarray(embeddings, np.float32)
     if not np.isfinite(rows).all():
         raise ValueError("embeddings must be finite, got NaN or infinity")
+    if rows.size == 0:
+        return rows
+    # Squares of very small or large values leave float32, so the largest becomes 1 first.
+    largest = np.abs(rows).max(axis=1, keepdims=True)
+    rows = np.divide(rows, largest, out=np.zeros_like(rows), where=largest > 0)
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.asarray(rows / np.maximum(lengths, np.finfo(np.float32).tiny), np.float32)
+    return np.asarray(rows / np.maximum(lengths, 1.0), np.float32)

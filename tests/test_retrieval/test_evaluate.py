@@ -1,0 +1,208 @@
+import json
+
+import numpy as np
+import pytest
+from test_retrieval.toy_encoder import ToyEncoder
+
+from medx.core.errors import InputError, UnknownNameError
+from retrieval.config import EvaluateConfig
+from retrieval.encoders.base import Fingerprint
+from retrieval.evaluate import evaluate_index, save_evaluation
+from retrieval.evaluate_images import evaluate_images
+from retrieval.evaluate_texts import evaluate_texts
+from retrieval.index import GalleryIndex, IndexDescription
+from retrieval.items import Item, Items
+from retrieval.metrics import chance_leave_one_out, chance_of_gallery
+
+CONFIG = EvaluateConfig(top_ks=(1, 3))
+
+
+def make_index(items, seed=0, embeddings=None):
+    """A gallery of random vectors, fingerprinted as the toy encoder's."""
+    fingerprint: Fingerprint = ToyEncoder().fingerprint
+    if embeddings is None:
+        embeddings = np.random.default_rng(seed).normal(size=(len(items), fingerprint.dim))
+    table = Items.from_items(items)
+    description = IndexDescription(
+        name="made", encoder=fingerprint, count=len(items), dataset="d", dataset_source="d",
+        splits=table.splits,
+    )  # fmt: skip
+    return GalleryIndex.from_embeddings(embeddings, table, description)
+
+
+def make_items(count, *, labels=("normal", "pneumonia"), split="test", **columns):
+    return [
+        Item(
+            id=f"{split}-{i}", content_hash=f"{split}-{i}", path="", split=split,
+            label=labels[i % len(labels)],
+            **{name: values[i] for name, values in columns.items()},
+        )
+        for i in range(count)
+    ]  # fmt: skip
+
+
+def brute_force(index, queries, gallery, top_k, banned=lambda q, g: q == g):
+    """P@k with nothing but numpy and a sort."""
+    vectors, labels = index.embeddings(), index.items.column("label")
+    scores = []
+    for q in queries:
+        others = [g for g in gallery if not banned(q, g)]
+        best = sorted(others, key=lambda g: -float(vectors[q] @ vectors[g]))[:top_k]
+        scores.append(np.mean([labels[g] == labels[q] for g in best]))
+    return np.array(scores)
+
+
+def test_leave_one_out_is_brute_force(toy_index):
+    result = evaluate_images(toy_index, CONFIG, protocol="leave-one-out")
+    rows = toy_index.items.split_rows("test")
+    for top_k in (1, 3):
+        expected = brute_force(toy_index, rows, rows, top_k)
+        assert result.row(top_k).precision.estimate == pytest.approx(expected.mean())
+    assert (result.queries, result.gallery) == (60, 60)
+
+
+def test_random_vectors_score_the_chance_level():
+    items = make_items(600, labels=("a", "a", "b")) + make_items(
+        900, labels=("a", "b"), split="train"
+    )
+    index = make_index(items)
+    for protocol in ("leave-one-out", "train-gallery"):
+        row = evaluate_images(index, EvaluateConfig(), protocol=protocol).row(10)
+        assert row.precision.estimate == pytest.approx(row.chance, abs=0.02)
+        assert row.precision.low < row.chance < row.precision.high
+
+
+def test_chance_levels_are_the_formulas():
+    test, train = make_items(30, labels=("a", "a", "b")), make_items(40, split="train")
+    train = [Item(**{**vars(item), "label": "ab"[i % 4 == 0]}) for i, item in enumerate(train)]
+    index = make_index(test + train)
+    alone = evaluate_images(index, CONFIG, protocol="leave-one-out")
+    apart = evaluate_images(index, CONFIG, protocol="train-gallery")
+    labels = [item.label for item in test]
+    assert alone.row(1).chance == pytest.approx(chance_leave_one_out(labels))
+    expected = chance_of_gallery(labels, [item.label for item in train])
+    assert apart.row(1).chance == pytest.approx(expected)
+
+
+def test_copies_and_patients_are_left_out_and_counted():
+    items = make_items(40, group=[f"p{i // 4}" for i in range(40)])
+    items[7] = Item(**{**vars(items[7]), "content_hash": items[22].content_hash})
+    index = make_index(items)
+    result = evaluate_images(index, CONFIG, protocol="leave-one-out")
+    assert result.excluded_duplicates == 2
+    assert result.excluded_same_group == 40 * 3
+    assert result.resampled == "groups of queries"
+    rows = np.arange(40)
+
+    def banned(q, g):
+        return q // 4 == g // 4 or {q, g} == {7, 22}
+
+    expected = brute_force(index, rows, rows, 3, banned)
+    assert result.row(3).precision.estimate == pytest.approx(expected.mean())
+
+
+def test_classes_and_their_mean():
+    index = make_index(make_items(90, labels=("a", "a", "b")))
+    result = evaluate_images(index, CONFIG, protocol="leave-one-out")
+    rows = np.arange(90)
+    scores = brute_force(index, rows, rows, 1)
+    is_b = rows % 3 == 2
+    a, b = (result.row(1, scope="class", label=name).precision.estimate for name in "ab")
+    assert (a, b) == pytest.approx((scores[~is_b].mean(), scores[is_b].mean()))
+    assert result.row(1, scope="macro").precision.estimate == pytest.approx((a + b) / 2)
+    assert result.row(1, scope="class", label="b").n == 30
+
+
+def test_unlabelled_images_are_left_out_and_counted():
+    items = make_items(20, labels=("a", "b", None))
+    result = evaluate_images(make_index(items), CONFIG, protocol="leave-one-out")
+    assert (result.queries, result.gallery, result.unlabelled) == (14, 14, 6)
+
+
+def test_several_labels_of_one_image():
+    index = make_index(make_items(30, labels=("a|b", "b", "c")))
+    result = evaluate_images(index, CONFIG, protocol="leave-one-out")
+    labels = {row.label for row in result.rows if row.scope == "class"}
+    assert labels == {"a", "b", "c"}
+    assert result.row(1, scope="class", label="a").n == 10
+
+
+def test_texts_find_their_class(toy_index, toy):
+    result = evaluate_texts(toy_index, toy, CONFIG)
+    row = result.row(3, scope="class", label="pneumonia")
+    assert row.precision.estimate == 1.0
+    assert (row.chance, row.n) == (pytest.approx(40 / 60), 40)
+    assert result.average_precision["pneumonia"].estimate == pytest.approx(1.0)
+    assert result.prompts["pneumonia"][0] == "pneumonia"
+    assert "lungs" in result.unknown_words["normal"]
+    assert result.resampled == "gallery images"
+
+
+def test_texts_against_brute_force(toy):
+    items = make_items(50, labels=("ring", "trophozoite", "schizont"))
+    index = make_index(items)
+    result = evaluate_texts(index, toy, CONFIG)
+    order = np.argsort(-(index.embeddings() @ toy.embed_texts(["ring"])[0]))
+    expected = np.mean([items[i].label == "ring" for i in order[:3]])
+    row = result.row(3, scope="class", label="ring")
+    assert row.precision.estimate == pytest.approx(expected)
+    assert row.precision.low <= row.precision.estimate <= row.precision.high
+
+
+def test_hits_below_zero_similarity_still_count(toy):
+    """Every image points away from the query, yet the ring images less so."""
+    items = make_items(6, labels=("ring", "other"))
+    query = toy.embed_texts(["ring"])
+    embeddings = np.repeat(-query, 6, axis=0)
+    embeddings[::2, 5] += 1.0
+    index = make_index(items, embeddings=embeddings)
+    assert index.search(query, 6).similarities.max() < 0
+    result = evaluate_texts(index, toy, EvaluateConfig(top_ks=(3,)))
+    assert result.row(3, scope="class", label="ring").precision.estimate == 1.0
+
+
+def test_whole_evaluation_is_written(toy_index, toy, tmp_path):
+    result = save_evaluation(evaluate_index(toy_index, toy), tmp_path)
+    protocols = [(p.task, p.protocol) for p in result.protocols]
+    assert protocols == [
+        ("image-to-image", "leave-one-out"),
+        ("image-to-image", "train-gallery"),
+        ("text-to-image", "class-prompts"),
+    ]
+    written = json.loads((tmp_path / "metrics.json").read_text())
+    assert written == json.loads(result.model_dump_json())
+    assert written["encoder"]["name"] == "toy"
+    assert "Research use only" in written["disclaimer"]
+    figure = tmp_path / "figures" / "precision_at_k.png"
+    assert figure.read_bytes().startswith(b"\x89PNG")
+
+
+def test_same_seed_same_figures(toy):
+    index = make_index(make_items(60))
+    first, second = (evaluate_index(index, toy, CONFIG) for _ in range(2))
+    assert first.protocols == second.protocols
+    other = evaluate_index(index, toy, EvaluateConfig(top_ks=(1, 3), seed=1))
+    assert other.protocols != first.protocols
+
+
+def test_one_class_says_nothing_and_says_so(toy):
+    result = evaluate_index(make_index(make_items(12, labels=("normal",))), toy, CONFIG)
+    assert any("only one class" in note for note in result.notes)
+    assert any("no train split" in note for note in result.notes)
+    row = result.protocols[0].row(1)
+    assert (row.precision.estimate, row.chance) == (1.0, 1.0)
+
+
+def test_train_queries_need_no_train_gallery(toy_index, toy):
+    result = evaluate_index(toy_index, toy, EvaluateConfig(split="train"))
+    assert len(result.protocols) == 2
+    assert any("split train holds the train images" in note for note in result.notes)
+
+
+def test_what_cannot_be_measured(toy_index, toy):
+    with pytest.raises(InputError, match="top_k 60 is more than the 59"):
+        evaluate_index(toy_index, toy, EvaluateConfig(top_ks=(60,)))
+    with pytest.raises(UnknownNameError, match="'tets'"):
+        evaluate_index(toy_index, toy, EvaluateConfig(split="tets"))
+    with pytest.raises(InputError, match="no image of split test has a label"):
+        evaluate_index(make_index(make_items(9, labels=(None,))), toy, CONFIG)

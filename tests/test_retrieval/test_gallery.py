@@ -1,0 +1,114 @@
+import shutil
+
+import pytest
+from test_retrieval.toy_encoder import ToyEncoder
+
+from medx.core import settings
+from medx.core.errors import IndexMismatchError, InputError, UnknownNameError
+from medx.datasets.catalog import load_dataset
+from retrieval.build import build_index
+from retrieval.config import GalleryConfig
+from retrieval.gallery import open_gallery
+from retrieval.image_query import search_like
+
+
+@pytest.fixture
+def config(two_class):
+    return GalleryConfig(dataset=str(two_class), encoder="toy")
+
+
+def test_missing_index_is_built_and_said(config, capsys):
+    gallery = open_gallery(config)
+    assert len(gallery.index) == 180
+    assert gallery.encoder.fingerprint == gallery.index.description.encoder
+    said = capsys.readouterr().err
+    assert "no index two-toy yet: building it from 180 synthetic images" in said
+    open_gallery(config)
+    assert capsys.readouterr().err == ""
+
+
+def test_index_by_name_or_folder(config, two_class):
+    open_gallery(config)
+    by_name = open_gallery(GalleryConfig(index="two-toy"))
+    by_folder = open_gallery(GalleryConfig(index=str(settings.index_dir() / "two-toy")))
+    assert by_name.index.description == by_folder.index.description
+    assert by_name.encoder.name == "toy"
+    assert by_name.encoder_reason == "auto: index two-toy was built by it"
+
+
+def test_unknown_names(config):
+    with pytest.raises(UnknownNameError, match="unknown index") as raised:
+        open_gallery(GalleryConfig(index="two-toy"))
+    assert "medx retrieve build" in raised.value.hint
+    open_gallery(config)
+    with pytest.raises(UnknownNameError) as raised:
+        open_gallery(GalleryConfig(index="two-toi"))
+    assert "did you mean 'two-toy'" in raised.value.hint
+    with pytest.raises(UnknownNameError, match="unknown encoder 'toyy'"):
+        open_gallery(GalleryConfig(encoder="toyy"))
+    with pytest.raises(UnknownNameError, match="unknown dataset"):
+        open_gallery(GalleryConfig(dataset="pneumoniamist", encoder="toy"))
+
+
+def test_folders_without_an_index(tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="holds no index") as raised:
+        open_gallery(GalleryConfig(index=str(tmp_path / "empty")))
+    assert "medx retrieve build" in raised.value.hint
+    with pytest.raises(InputError, match="no index folder at"):
+        open_gallery(GalleryConfig(index=str(tmp_path / "nowhere")))
+
+
+def test_named_index_of_another_encoder(config):
+    open_gallery(config)
+    with pytest.raises(IndexMismatchError, match="built by toy, not by biomedclip") as raised:
+        open_gallery(GalleryConfig(index="two-toy", encoder="biomedclip"))
+    assert "--encoder toy" in raised.value.hint
+
+
+def test_same_encoder_with_other_weights(two_class, config):
+    index_dir = settings.index_dir() / "two-toy"
+    build_index(load_dataset(str(two_class)), ToyEncoder(weights_sha256="1" * 64), index_dir)
+    gallery = open_gallery(config)
+    with pytest.raises(IndexMismatchError, match="not by toy 0000"):
+        _ = gallery.encoder
+
+
+def test_two_datasets_of_one_name_do_not_answer_for_each_other(config, two_class, tmp_path):
+    open_gallery(config)
+    other = shutil.copytree(two_class, tmp_path / "elsewhere")
+    with pytest.raises(InputError, match="holds another dataset of the same name") as raised:
+        open_gallery(GalleryConfig(dataset=str(other), encoder="toy"))
+    assert "--name OTHER" in raised.value.hint
+
+
+def test_half_written_index_is_named_damaged(config):
+    gallery = open_gallery(config)
+    (settings.index_dir() / gallery.index.name / "items.parquet").unlink()
+    with pytest.raises(InputError, match=r"not a whole index: no items\.parquet"):
+        open_gallery(config)
+
+
+def test_image_query_takes_ids_and_files(config, two_class, tmp_path):
+    gallery = open_gallery(config)
+    result, pixels = search_like(gallery, "test-normal-003", top_k=3)
+    assert pixels is None
+    assert result.query not in [hit.id for hit in result.hits]
+    path = str(two_class / "images" / "test-normal-003.png")
+    result, pixels = search_like(gallery, path, top_k=3)
+    assert pixels.shape == (28, 28)
+    assert result.duplicates == ("test-normal-003",)
+
+
+def test_image_queries_that_cannot_be_read(config, tmp_path):
+    gallery = open_gallery(config)
+    (tmp_path / "words.png").write_text("not an image")
+    with pytest.raises(InputError, match="cannot read"):
+        search_like(gallery, str(tmp_path / "words.png"))
+    with pytest.raises(InputError, match="no such image file"):
+        search_like(gallery, "missing.png")
+    with pytest.raises(InputError, match="no such image file"):
+        search_like(gallery, str(tmp_path))
+    with pytest.raises(UnknownNameError, match="unknown id") as raised:
+        search_like(gallery, "test-normal-0033")
+    assert "did you mean 'test-normal-003'" in raised.value.hint
