@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import zlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PIL import Image as PILImage
 
@@ -13,7 +14,10 @@ from medx.core.console import note, progress_bar
 from medx.core.files import atomic_dir
 from medx.core.images import read_image
 from medx.datasets.manifest import Box, Dataset, Record, load_manifest, save_dataset
-from medx.datasets.phantoms.cxr import FINDINGS, Phantom, PhantomConfig, generate_phantoms
+from medx.datasets.phantoms.config import FINDINGS, PhantomConfig
+
+if TYPE_CHECKING:
+    from medx.datasets.phantoms.cxr import Phantom
 
 PHANTOM_CXR = "phantom-cxr"
 
@@ -38,6 +42,9 @@ def load_phantom_cxr(config: PhantomConfig = DEFAULT) -> Dataset:
 
 def write_phantom_dataset(config: PhantomConfig, folder: Path) -> None:
     """Render ``config.count`` phantoms into ``folder`` as PNG files with a manifest."""
+    # Drawing needs SciPy, which costs what naming and reading the dataset should not.
+    from medx.datasets.phantoms.cxr import generate_phantoms
+
     with atomic_dir(folder) as temporary:
         (temporary / "images").mkdir()
         records = []
