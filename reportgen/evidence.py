@@ -76,5 +76,5 @@ def _describe_prediction(prediction: Prediction) -> str:
 
 def _describe_hit(hit: Hit) -> str:
     label = f"labelled '{plain_line(hit.label)}'" if hit.label else "unlabelled"
-    text = f"Similar archived image, {label}, cosine similarity {hit.similarity:.2f}"
+    text = f"Similar archived image, {label}, cosine similarity {hit.similarity:.3f}"
     return f"{text}, described as: {plain_line(hit.text)}" if hit.text else f"{text}."

@@ -42,6 +42,10 @@ _KINDS: tuple[tuple[re.Pattern[str], Modality], ...] = tuple(
         (r"fundus|retina", Modality(specialist="ophthalmologist")),
         (r"blood|smear|cytolog", Modality(specialist="haematologist")),
         (r"microscop", Modality(specialist="pathologist")),
+        (
+            r"radiograph|x-?ray|tomograph|ultrasound|\b(cr|ct|dx|mg|mri?|us)\b",
+            Modality(specialist="radiologist"),
+        ),
     )
 )
 
@@ -51,4 +55,4 @@ def modality_of(name: str) -> Modality:
     for pattern, modality in _KINDS:
         if pattern.search(name):
             return modality
-    return Modality(specialist="radiologist")
+    return Modality(specialist="physician")

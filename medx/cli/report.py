@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -208,8 +209,9 @@ def _print_reports(result: ReportSet) -> None:
     rows = []
     for report in result.reports:
         impression = report.section("impression")
-        text = " ".join(impression.text.split()) if impression else "not in the form asked for"
-        rows.append((report.image_id, report.strategy, text[:90], len(report.warnings)))
+        text = impression.text if impression else "not in the form asked for"
+        line = textwrap.shorten(text, 90, placeholder=" …")
+        rows.append((report.image_id, report.strategy, line, len(report.warnings)))
     print_table(rows, columns=("image", "strategy", "impression", "warnings"))
     if result.failures:
         print_line(f"{len(result.failures)} reports failed; see {result.run_dir}/metrics.json")

@@ -48,6 +48,12 @@ class Facts:
         classes = list(prediction.probabilities) if prediction else sorted(self.votes())
         return normal_label(classes)
 
+    @property
+    def positive(self) -> str | None:
+        """The class that the operating point is about, where there is one."""
+        prediction = self.evidence.prediction
+        return positive_label(prediction) if prediction else None
+
     def votes(self) -> Counter[str]:
         """Return how many neighbours carry each label."""
         return Counter(hit.label for hit in self.evidence.neighbours if hit.label)
@@ -76,20 +82,21 @@ class Facts:
         hits = enumerate(self.evidence.neighbours, start=1)
         return [f"N{n}" for n, hit in hits if hit.label and hit.label != label]
 
-    def contradicts(self) -> bool:
-        """Return True when most labelled neighbours carry another label than the classifier's."""
+    def rival(self) -> str | None:
+        """Return the label that more neighbours carry than the classifier's, or None."""
         prediction = self.evidence.prediction
-        if not prediction:
-            return False
-        return len(self.differing(prediction.label)) > len(self.agreeing(prediction.label))
+        votes = self.votes()
+        if not prediction or not votes:
+            return None
+        name = min(votes, key=lambda label: (-votes[label], label))
+        return name if votes[name] > votes[prediction.label] else None
 
     def is_close(self) -> bool:
         """Return True when the classifier's decision hangs on less than 0.10 of probability."""
         prediction = self.evidence.prediction
-        positive = positive_label(prediction) if prediction else None
-        if prediction is None or prediction.operating_point is None or positive is None:
+        if prediction is None or prediction.operating_point is None or self.positive is None:
             return False
-        return abs(prediction.probabilities[positive] - prediction.operating_point) < CLOSE
+        return abs(prediction.probabilities[self.positive] - prediction.operating_point) < CLOSE
 
     def reading(self, label: str) -> str:
         """Return ``label`` as a report would name it."""
@@ -118,10 +125,12 @@ class Facts:
             return f"The {len(hits)} most similar archived images carry no label."
         label = self.label if self.label in votes else votes.most_common(1)[0][0]
         ids = self.agreeing(str(label))
-        text = f"{len(ids)} of the {len(hits)} most similar archived images are labelled "
+        shares = f"{len(ids)} of the {len(hits)} most similar archived images are"
+        if len(ids) == len(hits):
+            shares = f"All {len(hits)} most similar archived images are"
         if len(hits) == 1:
-            text = "The most similar archived image is labelled "
-        return f"{text}{plain_line(str(label))} {cite(ids)}."
+            shares = "The most similar archived image is"
+        return f"{shares} labelled {plain_line(str(label))} {cite(ids)}."
 
 
 def cite(ids: list[str]) -> str:

@@ -48,13 +48,25 @@ def _impression(facts: Facts) -> str:
         ids, known = facts.agreeing(label), sum(facts.votes().values())
         text = f"{facts.reading(label)} by similarity alone ({len(ids)} of {known} labelled images)"
         return f"{_capital(text)} {cite(ids)}; no probability can be given."
-    text = f"{facts.reading(label)} {likelihood(probability)} (probability {probability:.2f}) [P1]"
-    if facts.contradicts():
-        ids = facts.differing(label)
-        text += f", but most similar archived images disagree {cite(ids)}: indeterminate"
-    elif facts.is_close():
-        text += ", close to the operating point: indeterminate"
-    return f"{_capital(text)}."
+    text = f"{_called(facts, label, probability)} [P1]"
+    if rival := facts.rival():
+        text += f", but more similar archived images are labelled {plain_line(rival)}"
+        return f"{text} {cite(facts.agreeing(rival))}: indeterminate."
+    return f"{text}, near the operating point." if facts.is_close() else f"{text}."
+
+
+def _called(facts: Facts, label: str, probability: float) -> str:
+    """Name the reading; one called below even odds is said to hang on the operating point."""
+    prediction = facts.evidence.prediction
+    threshold = prediction.operating_point if prediction else None
+    if threshold is not None and probability < 0.5:
+        point = f"the operating point of {threshold:.2f}"
+        if label != facts.positive:
+            other = plain_line(facts.positive or "")
+            return f"Called {plain_line(label)}, since {other} stays below {point}"
+        return f"Flagged as {plain_line(label)} (probability {probability:.2f}, above {point})"
+    name = _capital(facts.reading(label))
+    return f"{name} {likelihood(probability)} (probability {probability:.2f})"
 
 
 def _recommendation(facts: Facts) -> str:
@@ -107,7 +119,7 @@ def _against(facts: Facts, label: str) -> str:
 
 
 def _disagreement(facts: Facts) -> str:
-    return " Classifier and neighbours disagree." if facts.contradicts() else ""
+    return " Classifier and neighbours disagree." if facts.rival() else ""
 
 
 def _images(count: int) -> str:

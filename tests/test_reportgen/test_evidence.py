@@ -39,7 +39,7 @@ def test_items_state_probabilities_threshold_and_similarity(make_evidence):
     assert "pneumonia 0.87, normal 0.13" in first.statement
     assert "from 0.43 upwards" in first.statement
     assert (
-        second.statement == "Similar archived image, labelled 'pneumonia', cosine similarity 0.95."
+        second.statement == "Similar archived image, labelled 'pneumonia', cosine similarity 0.950."
     )
 
 

@@ -77,12 +77,35 @@ def test_a_negative_quotes_the_positive_class_below_its_threshold(
 def test_a_disagreement_makes_the_impression_indeterminate(write, make_evidence, make_hits):
     text = write(make_evidence(neighbours=make_hits("normal", "normal", "pneumonia")))
     assert "Classifier and neighbours disagree." in text
-    assert "disagree [N1, N2]: indeterminate" in text
+    assert "but more similar archived images are labelled normal [N1, N2]: indeterminate" in text
+
+
+def test_neighbours_of_many_classes_disagree_only_when_one_class_leads(
+    write, make_evidence, make_prediction, make_hits
+):
+    probabilities = {"ring": 0.6, "normal": 0.3, "tropho": 0.1}
+    prediction = make_prediction("ring", probabilities=probabilities, operating_point=None)
+    tied = make_hits("ring", "ring", "tropho", "tropho", "normal")
+    assert "indeterminate" not in write(make_evidence(prediction=prediction, neighbours=tied))
+    led = make_hits("ring", "tropho", "tropho", "normal")
+    text = write(make_evidence(prediction=prediction, neighbours=led))
+    assert "labelled tropho [N2, N3]: indeterminate" in text
 
 
 def test_a_close_call_is_called_so(write, make_evidence, make_prediction):
-    text = write(make_evidence(prediction=make_prediction("pneumonia", 0.47)))
-    assert "Pneumonia possible (probability 0.47) [P1], close to the operating point" in text
+    text = write(make_evidence(prediction=make_prediction("pneumonia", 0.52)))
+    assert "Pneumonia possible (probability 0.52) [P1], near the operating point." in text
+
+
+def test_a_call_below_even_odds_hangs_on_the_operating_point(
+    write, make_evidence, make_prediction, make_hits
+):
+    prediction = make_prediction("pneumonia", 0.30, operating_point=0.18)
+    text = write(make_evidence(prediction=prediction))
+    assert "Flagged as pneumonia (probability 0.30, above the operating point of 0.18)" in text
+    prediction = make_prediction("normal", 0.60, operating_point=0.75)
+    text = write(make_evidence(prediction=prediction, neighbours=make_hits("normal")))
+    assert "Called normal, since pneumonia stays below the operating point of 0.75 [P1]" in text
 
 
 def test_without_prediction_it_leans_on_neighbours_and_says_so(write, make_evidence):

@@ -57,7 +57,7 @@ def test_the_reference_label_is_shown_as_unseen(render, make_items, scripted):
     items = [replace(make_items(1)[0], kind=SampleKind.mistake)]
     page = render(items, scripted(GOOD))
     assert "Reference label (not seen by the engine): <b>normal</b>" in page
-    assert "Chosen as: mistake" in page
+    assert "Chosen as: mistake of the classifier" in page
 
 
 def test_a_text_off_the_contract_is_shown_as_it_came(render, make_items, scripted):
