@@ -108,9 +108,11 @@ def write_text(facts: Facts, rng: np.random.Generator) -> tuple[str, Facts]:
 
 
 def all_words() -> set[str]:
-    """Return every word that ``write_text`` can use besides sides, zones and sizes."""
+    """Return every word that ``write_text`` can use."""
     texts = [word for words in FINDING_WORDS.values() for word in words]
-    texts += [*TEMPLATES, " in the left right lower mid upper zone lung sided bilateral both lungs"]
+    texts += TEMPLATES
+    texts += ["in on the left right lower mid upper zone lung", "bilateral both lungs sided"]
+    texts += ["small moderate large"]
     return {word for text in texts for word in split_words(text)}
 
 

@@ -23,7 +23,7 @@ from medx.core.console import progress_bar
 from medx.core.device import resolve_device, seed_everything
 from medx.core.files import atomic_path, write_json
 from medx.core.images import Pixels, resize
-from medx.datasets.augment import augment_radiographs
+from medx.datasets.augment import augment, seed_step
 from medx.datasets.manifest import Dataset
 from medx.datasets.phantoms.cxr import PhantomConfig, generate_phantoms
 from retrieval.captions import Facts, all_words, finding_of, match, write_text
@@ -80,7 +80,8 @@ def train_encoder(config: TrainEncoderConfig, dataset: Dataset, folder: Path) ->
     )
     with progress_bar("training the encoder", config.steps) as progress:
         for step, batch in enumerate(_batches(config, pools, vocabulary)):
-            images = augment_radiographs(batch.images.to(device), batch.generator)
+            seed_step(config.seed, 0, step)
+            images = augment(batch.images.to(device), horizontal_flip=False).clamp(0.0, 1.0)
             loss = _loss(model, images, batch, config)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
@@ -121,7 +122,6 @@ class _Batch:
     true: Tensor
     undecided: Tensor
     alike: Tensor
-    generator: torch.Generator
 
 
 def _batches(
@@ -144,7 +144,6 @@ def _batches(
             true=torch.from_numpy(true),
             undecided=torch.from_numpy(undecided),
             alike=torch.from_numpy(alike),
-            generator=torch.Generator().manual_seed(int(rng.integers(2**31))),
         )
 
 

@@ -1,55 +1,72 @@
-"""Random changes a radiograph may undergo and still mean the same, a whole batch at once."""
+"""Changes a radiograph may undergo without changing its meaning, on whole batches at once.
+
+Parameters are drawn on the CPU from torch's generator, which ``seed_step`` sets, so that a step
+sees the same changes on every device and after every resume.
+"""
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
-from torch.nn import functional
+
+ROTATION = math.radians(10.0)
+SCALE = 0.10
+SHIFT = 0.08
+LOG_GAMMA = 0.25
+CONTRAST = 0.15
+BRIGHTNESS = 0.05
+NOISE = 0.03
 
 
-def augment_radiographs(
-    images: Tensor,
-    generator: torch.Generator,
-    *,
-    rotation: float = 12.0,
-    shift: float = 0.08,
-    scale: float = 0.12,
-    gamma: float = 0.35,
-    noise: float = 0.04,
-) -> Tensor:
-    """Return ``(B, C, H, W)`` images in [0, 1], each moved, re-exposed and made noisy at random.
+def seed_step(seed: int, epoch: int, step: int) -> None:
+    """Make everything random in one training step a function of these three numbers."""
+    torch.manual_seed(int(np.random.SeedSequence([seed, epoch, step]).generate_state(1)[0]))
 
-    No flips: side matters in a chest.
+
+def augment(images: Tensor, *, horizontal_flip: bool) -> Tensor:
+    """Return randomly changed images: small affine, gamma, contrast, brightness, noise.
+
+    Never upside down. Mirroring moves the heart to the other side but keeps the finding, so it is
+    an option.
 
     Args:
-        images: Images in [0, 1].
-        generator: CPU generator; the same one gives the same result.
-        rotation: Largest turn in degrees.
-        shift: Largest shift as a share of the side.
-        scale: Largest relative zoom and stretch.
-        gamma: Largest log2 of the exposure exponent; contrast varies along.
-        noise: Largest standard deviation of the noise added.
+        images: ``float32`` ``(B, channels, S, S)``, 0 to 1.
+        horizontal_flip: Mirror half of them.
     """
-    count = len(images)
+    moved = _move(images, horizontal_flip=horizontal_flip)
+    batch = len(images)
 
-    def uniform(low: float, high: float, *shape: int) -> Tensor:
-        return torch.rand(count, *shape, generator=generator) * (high - low) + low
+    def draw(low: float, high: float) -> Tensor:
+        values = torch.empty(batch, 1, 1, 1).uniform_(low, high)
+        return values.to(images.device)
 
-    angle = torch.deg2rad(uniform(-rotation, rotation))
-    zoom = torch.exp(uniform(-scale, scale))
-    stretch = torch.exp(uniform(-scale / 2, scale / 2))
-    turn = torch.stack([angle.cos(), -angle.sin(), angle.sin(), angle.cos()], 1).view(-1, 2, 2)
-    resize = torch.stack([zoom, zoom * stretch], 1)[:, :, None]
-    move = uniform(-2 * shift, 2 * shift, 2, 1)
-    matrix = torch.cat([turn * resize, move], 2)  # (B, 2, 3)
-    grid = functional.affine_grid(matrix.to(images.device), list(images.shape), align_corners=False)
-    moved = functional.grid_sample(
-        images, grid, mode="bilinear", padding_mode="border", align_corners=False
-    )
-    exposed = moved.clamp(1e-4, 1).pow(torch.exp2(uniform(-gamma, gamma, 1, 1, 1)).to(moved))
-    contrast = torch.exp(uniform(-gamma, gamma, 1, 1, 1) / 2).to(moved)
-    mean = exposed.mean((2, 3), keepdim=True)
-    offset = uniform(-0.08, 0.08, 1, 1, 1).to(moved)
-    grain = torch.randn(images.shape, generator=generator).to(moved)
-    spread = uniform(0.0, noise, 1, 1, 1).to(moved)
-    return ((exposed - mean) * contrast + mean + offset + grain * spread).clamp(0, 1)
+    moved = moved.clamp(0.0, 1.0) ** torch.exp(draw(-LOG_GAMMA, LOG_GAMMA))
+    moved = (moved - 0.5) * (1.0 + draw(-CONTRAST, CONTRAST)) + 0.5
+    moved = moved + draw(-BRIGHTNESS, BRIGHTNESS)
+    noise = torch.randn(images.shape).to(images.device)
+    return moved + draw(0.0, NOISE) * noise
+
+
+def _move(images: Tensor, *, horizontal_flip: bool) -> Tensor:
+    batch = len(images)
+    angle = torch.empty(batch).uniform_(-ROTATION, ROTATION)
+    zoom = torch.empty(batch).uniform_(1.0 - SCALE, 1.0 + SCALE)
+    # Affine coordinates run from -1 to 1, so a share of the side counts double.
+    shift = torch.empty(batch, 2).uniform_(-2.0 * SHIFT, 2.0 * SHIFT)
+    mirror = torch.ones(batch)
+    if horizontal_flip:
+        mirror = torch.randint(0, 2, (batch,)).float() * 2.0 - 1.0
+    cosine, sine = zoom * torch.cos(angle), zoom * torch.sin(angle)
+    matrix = torch.stack(
+        [
+            torch.stack([cosine * mirror, -sine, shift[:, 0]], dim=1),
+            torch.stack([sine * mirror, cosine, shift[:, 1]], dim=1),
+        ],
+        dim=1,
+    ).to(images.device)
+    grid = F.affine_grid(matrix, list(images.shape), align_corners=False)
+    return F.grid_sample(images, grid, padding_mode="border", align_corners=False)

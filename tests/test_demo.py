@@ -1,0 +1,44 @@
+import json
+import re
+from pathlib import Path
+
+import pytest
+from conftest import write_dataset
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    return write_dataset(tmp_path_factory.mktemp("demo") / "tiny", {"normal": 12, "pneumonia": 12})
+
+
+@pytest.mark.slow
+def test_the_demo_runs_everything_and_can_be_run_again(cli, small):
+    first = cli("demo", "--dataset", small, "--json")
+    assert first.exit_code == 0, first.stderr
+    result = first.json
+    assert result["evaluation"]["split"] == "test"
+    assert result["reports"]["is_mock"]
+    assert {report["strategy"] for report in result["reports"]["reports"]} == {
+        "concise", "structured", "differential"
+    }  # fmt: skip
+    page = Path(result["page"])
+    html = page.read_text()
+    assert "Research use only" in html
+    assert "Mock reports" in html
+    assert "Synthetic images" in html
+    links = re.findall(r'(?:src|href)="([^"]+)"', html)
+    assert len(links) > 10
+    assert all((page.parent / link).is_file() for link in links)
+    assert "http" not in " ".join(links)
+    again = cli("demo", "--dataset", small)
+    assert again.exit_code == 0, again.stderr
+    assert "already finished" in again.stderr
+    assert "accuracy" in again.stdout
+    ledger = page.parent / "tiny" / "train" / "test_ledger.jsonl"
+    assert len([json.loads(line) for line in ledger.read_text().splitlines()]) == 2
+
+
+def test_the_demo_says_what_is_wrong_with_a_dataset(cli):
+    result = cli("demo", "--dataset", "pneumoniamnits")
+    assert result.exit_code == 1
+    assert "did you mean 'pneumoniamnist'" in result.stderr
