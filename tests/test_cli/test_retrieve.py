@@ -1,0 +1,225 @@
+import inspect
+import json
+import subprocess
+import sys
+from dataclasses import fields
+
+import pytest
+import yaml
+
+from medx.cli import retrieve
+from medx.core import settings
+from medx.core.registry import Entry
+from retrieval.config import BuildConfig, EvaluateConfig, GalleryConfig, SearchConfig
+from retrieval.encoders import ENCODERS
+
+ENCODERS.register(
+    "toy", Entry("test_retrieval.toy_encoder:ToyEncoder", "mean grey value of each ninth")
+)
+
+#: What a search with `compact` must not cost.
+HEAVY = ["torch", "open_clip", "transformers", "sklearn", "matplotlib", "pandas", "scipy"]
+
+
+@pytest.fixture
+def toy(cli, two_class):
+    """Run a retrieve command on the two-class dataset with the toy encoder."""
+
+    def run(command, *args):
+        return cli("retrieve", command, *args, "--dataset", two_class, "--encoder", "toy")
+
+    return run
+
+
+def test_build_says_what_it_made(toy):
+    result = toy("build", "--json").json
+    assert (result["index"], result["count"], result["skipped"]) == ("two-toy", 180, [])
+    assert result["synthetic"] is True
+    line = toy("build").stdout
+    assert "index two-toy: 180 synthetic images of two by toy" in line
+
+
+def test_first_text_search_builds_the_index(toy):
+    first = toy("text-search", "pneumonia")
+    assert first.exit_code == 0
+    assert "no index two-toy yet: building it from 180 synthetic images" in first.stderr
+    assert "among 180 SYNTHETIC images of two (encoder toy)" in first.stdout
+    assert first.stdout.count("pneumonia") > 10
+    second = toy("text-search", "pneumonia")
+    assert second.stderr == ""
+    assert second.stdout == first.stdout
+
+
+def test_text_search_as_json(toy):
+    answer = toy("text-search", "normal", "--top-k", 3, "--split", "test", "--json").json
+    assert [hit["rank"] for hit in answer["hits"]] == [1, 2, 3]
+    assert {(hit["label"], hit["split"]) for hit in answer["hits"]} == {("normal", "test")}
+    assert (answer["encoder"], answer["dataset"], answer["synthetic"]) == ("toy", "two", True)
+    assert (answer["warning"], answer["schema_version"]) == (None, 1)
+
+
+def test_words_never_learned_are_warned_of(toy):
+    asked = toy("text-search", "lorem ipsum", "--json")
+    assert "warning: the encoder never learned 'lorem', 'ipsum'" in asked.stderr
+    assert asked.json["unknown_words"] == ["lorem", "ipsum"]
+    assert "do not answer the query" in asked.json["warning"]
+    assert "warning: the encoder never learned" in toy("text-search", "lorem ipsum").stdout
+
+
+def test_image_search_by_id_and_by_file(toy, two_class, tmp_path):
+    by_id = toy("image-search", "test-normal-001", "--top-k", 5, "--json").json
+    assert "test-normal-001" not in [hit["id"] for hit in by_id["hits"]]
+    path = two_class / "images" / "test-normal-001.png"
+    by_file = toy("image-search", path, "--top-k", 5, "--json").json
+    assert by_file["hits"][0]["id"] == "test-normal-001"
+    assert by_file["duplicates"] == ["test-normal-001"]
+    assert "= query's pixels" in toy("image-search", path).stdout
+
+
+@pytest.mark.parametrize("command", ["text-search", "image-search"])
+def test_figure_of_the_hits(toy, tmp_path, command):
+    query = {"text-search": "normal", "image-search": "test-normal-001"}[command]
+    figure = tmp_path / "deep" / "hits.png"
+    result = toy(command, query, "--figure", figure)
+    assert result.exit_code == 0
+    assert figure.read_bytes().startswith(b"\x89PNG")
+    assert f"wrote {figure}" in result.stderr
+
+
+def test_evaluate_leaves_a_run(toy):
+    result = toy("evaluate", "--name", "first", "--json")
+    run_dir = settings.output_dir() / "retrieve" / "evaluate" / "first"
+    assert result.json == json.loads((run_dir / "metrics.json").read_text())
+    config = yaml.safe_load((run_dir / "config.yaml").read_text())
+    assert (config["index"], config["split"], config["top_ks"]) == ("two-toy", "test", [1, 5, 10])
+    assert (run_dir / "figures" / "precision_at_k.png").is_file()
+    again = toy("evaluate", "--name", "first")
+    assert again.exit_code == 1
+    assert "already holds a run" in again.stderr
+
+
+def test_evaluate_shows_chance_and_interval(toy):
+    table = toy("evaluate", "--top-k", 1, "--top-k", 3).stdout
+    for words in ("leave-one-out", "train-gallery", "class-prompts", "chance", "95 % interval"):
+        assert words in table
+    assert "SYNTHETIC two" in table
+    assert "P@3" in table
+    assert "P@5" not in table
+
+
+def test_list_shows_encoders_and_indexes(toy, cli):
+    toy("build")
+    (settings.index_dir() / "broken").mkdir()
+    (settings.index_dir() / "broken" / "index.json").write_text("{")
+    listing = cli("retrieve", "list", "--json").json
+    assert {"biomedclip", "compact"} <= {encoder["name"] for encoder in listing["encoders"]}
+    indexes = {index["name"]: index for index in listing["indexes"]}
+    assert indexes["two-toy"]["splits"] == {"train": 60, "val": 60, "test": 60}
+    assert "damaged" in indexes["broken"]["problem"]
+    assert "two-toy" in cli("retrieve", "list").stdout
+
+
+@pytest.mark.parametrize(
+    ("args", "error", "hint"),
+    [
+        (("text-search", "normal", "--top-k", 181), "more than the 180", "--top-k 180 or less"),
+        (("text-search", "normal", "--split", "tst"), "unknown split", "'test'"),
+        (("text-search", "  "), "nothing to search for", ""),
+        (("image-search", "test-normal-01"), "unknown id", "did you mean 'test-normal-0"),
+        (("image-search", "no/such.png"), "no such image file", "check the path"),
+        (("evaluate", "--split", "trian"), "unknown split", "did you mean 'train'"),
+        (("evaluate", "--top-k", 60), "more than the 59", "--top-k 59 or less"),
+        (("build", "--name", "."), "cannot name an index", "letters"),
+    ],
+)
+def test_bad_input(toy, args, error, hint):
+    result = toy(*args)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert f"error: {error}" in result.stderr or error in result.stderr
+    assert hint in result.stderr.replace("hint: ", "")
+
+
+def test_names_that_do_not_exist(cli, two_class):
+    encoder = cli("retrieve", "build", "--dataset", two_class, "--encoder", "compct")
+    assert "unknown encoder 'compct'" in encoder.stderr
+    assert "did you mean 'compact'" in encoder.stderr
+    index = cli("retrieve", "text-search", "normal", "--index", "nothing")
+    assert "unknown index 'nothing'" in index.stderr
+    assert "medx retrieve build" in index.stderr
+    dataset = cli("retrieve", "build", "--dataset", "phantom-cxx")
+    assert "did you mean 'phantom-cxr'" in dataset.stderr
+
+
+def test_files_that_are_not_images(toy, tmp_path):
+    (tmp_path / "words.png").write_text("hello")
+    (tmp_path / "half.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"\0" * 40)
+    for name in ("words.png", "half.png"):
+        result = toy("image-search", tmp_path / name)
+        assert result.exit_code == 1
+        assert "as an image" in result.stderr
+        assert "hint:" in result.stderr
+
+
+def test_index_of_another_encoder(toy, cli):
+    toy("build")
+    result = cli("retrieve", "text-search", "normal", "--index", "two-toy", "--encoder", "compact")
+    assert result.exit_code == 1
+    assert "built by toy, not by compact" in result.stderr
+    assert "medx retrieve build" in result.stderr
+
+
+def test_empty_and_half_written_index_folders(toy, cli, tmp_path):
+    (tmp_path / "empty").mkdir()
+    result = cli("retrieve", "text-search", "normal", "--index", tmp_path / "empty")
+    assert "holds no index" in result.stderr
+    toy("build")
+    (settings.index_dir() / "two-toy" / "index.faiss").write_bytes(b"half")
+    result = toy("text-search", "normal")
+    assert result.exit_code == 1
+    assert "damaged" in result.stderr
+    assert toy("build").exit_code == 0
+    assert toy("text-search", "normal").exit_code == 0
+
+
+def test_dataset_folder_that_is_empty(cli, tmp_path):
+    (tmp_path / "empty").mkdir()
+    result = cli("retrieve", "build", "--dataset", tmp_path / "empty", "--encoder", "toy")
+    assert result.exit_code == 1
+    assert "no manifest.csv" in result.stderr
+
+
+def test_search_with_compact_imports_nothing_heavy(cli, two_class, tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "no-hub"))
+    built = cli("retrieve", "build", "--dataset", two_class, "--encoder", "compact")
+    assert built.exit_code == 0
+    code = (
+        "import atexit, sys\nfrom medx.cli import main\n"
+        f"atexit.register(lambda: print('heavy:', [n for n in {HEAVY} if n in sys.modules]))\n"
+        f"main(['retrieve', 'text-search', 'consolidation', '--dataset', {str(two_class)!r}])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "SYNTHETIC images of two (encoder compact)" in done.stdout
+    assert "heavy: []" in done.stdout
+    assert "auto: BiomedCLIP's weights are not on this machine" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "configs"),
+    [
+        (retrieve.build, [BuildConfig]),
+        (retrieve.text_search, [GalleryConfig, SearchConfig]),
+        (retrieve.image_search, [GalleryConfig, SearchConfig]),
+        (retrieve.evaluate, [GalleryConfig]),
+    ],
+)
+def test_options_agree_with_the_settings(command, configs):
+    options = inspect.signature(command).parameters
+    for config in configs:
+        for setting in fields(config):
+            default = options[setting.name].default
+            assert getattr(default, "value", default) == setting.default
+
+
+def test_evaluate_defaults_are_the_settings():
+    assert retrieve._top_ks(None) == EvaluateConfig.top_ks
+    assert retrieve._top_ks([5, 1, 5]) == (1, 5)
