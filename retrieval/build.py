@@ -20,8 +20,9 @@ from medx.core.values import Value
 from medx.datasets.manifest import Dataset, Record
 from retrieval.config import BuildConfig
 from retrieval.content_hash import content_hash
+from retrieval.description import IndexDescription
 from retrieval.encoders.base import Embeddings, Encoder, Fingerprint
-from retrieval.index import GalleryIndex, IndexDescription, check_replaceable
+from retrieval.index import GalleryIndex, check_replaceable
 from retrieval.items import Item, Items
 
 PACKAGES = ("medx", "numpy", "faiss-cpu", "pyarrow", "torch", "open_clip_torch")

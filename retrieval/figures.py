@@ -59,7 +59,7 @@ def read_images(
         if content_hash(image) != index.items.item(index.items.row(record_id)).content_hash:
             raise InputError(
                 f"{record_id} of {dataset.name} has changed since {index.name} was built",
-                hint=f"build it again: {index.description.build_command}",
+                hint=f"build it again: {index.description.build_command()}",
             )
         pixels.append(image)
     return pixels

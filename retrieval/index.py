@@ -9,57 +9,21 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
 
-import faiss
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field, ValidationError
 
 from medx.core.errors import IndexMismatchError, InputError
 from medx.core.files import atomic_dir
-from medx.core.settings import DISCLAIMER
-from medx.core.values import Hit, Value
-from retrieval.encoders.base import Embeddings, Encoder, Fingerprint, normalize
+from medx.core.values import Hit
+from retrieval.description import IndexDescription, load_description
+from retrieval.encoders.base import Embeddings, Encoder, normalize
 from retrieval.items import Items
 from retrieval.locate import DESCRIPTION_FILE
+from retrieval.vectors import FlatVectors
 
 VECTORS_FILE, ITEMS_FILE = "index.faiss", "items.parquet"
 INDEX_FILES = frozenset({DESCRIPTION_FILE, VECTORS_FILE, ITEMS_FILE})
-
-# FAISS 1.12+ uses BLAS only from 128000 query values on, so that batches below 250 queries of
-# dim 512 run five to ten times slower than they can; the hits are the same.
-faiss.cvar.distance_compute_blas_threshold = 2048
-
-
-class IndexDescription(Value):
-    """``index.json``: what an index holds and what made it."""
-
-    schema_version: int = 1
-    name: str
-    kind: Literal["flat"] = "flat"
-    metric: Literal["cosine"] = "cosine"
-    normalized: bool = True
-    encoder: Fingerprint
-    count: int
-    dataset: str
-    dataset_source: str = Field(description="What --dataset takes to read the images again.")
-    modality: str = ""
-    classes: tuple[str, ...] = ()
-    synthetic: bool = False
-    splits: dict[str, int] = Field(default_factory=dict)
-    settings: dict[str, Any] = Field(default_factory=dict)
-    packages: dict[str, str] = Field(default_factory=dict)
-    created: str = ""
-    disclaimer: str = DISCLAIMER
-
-    @property
-    def build_command(self) -> str:
-        """The command that builds this index again."""
-        return (
-            f"medx retrieve build --dataset {self.dataset_source} "
-            f"--encoder {self.encoder.name} --name {self.name}"
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,19 +42,19 @@ class Neighbours:
 class GalleryIndex:
     """An exact cosine index over a gallery of images."""
 
-    def __init__(self, description: IndexDescription, items: Items, vectors: Any) -> None:
-        """Join the three parts; ``vectors`` is a ``faiss.IndexFlatIP``.
+    def __init__(self, description: IndexDescription, items: Items, vectors: FlatVectors) -> None:
+        """Join the three parts.
 
         Raises:
             InputError: When the parts do not belong together.
         """
-        sizes = {description.count, len(items), vectors.ntotal}
-        if len(sizes) > 1 or vectors.d != description.encoder.dim:
+        sizes = {description.count, len(items), len(vectors)}
+        if len(sizes) > 1 or vectors.dim != description.encoder.dim:
             raise InputError(
-                f"index {description.name} is damaged: {vectors.ntotal} vectors of dim "
-                f"{vectors.d} and {len(items)} items where index.json says {description.count} "
+                f"index {description.name} is damaged: {len(vectors)} vectors of dim "
+                f"{vectors.dim} and {len(items)} items where index.json says {description.count} "
                 f"of dim {description.encoder.dim}",
-                hint=f"build it again: {description.build_command}",
+                hint=f"build it again: {description.build_command()}",
             )
         self.description = description
         self.items = items
@@ -109,7 +73,7 @@ class GalleryIndex:
         cls, embeddings: Embeddings, items: Items, description: IndexDescription
     ) -> GalleryIndex:
         """Return an index in memory over ``(N, dim)`` embeddings, row for row with ``items``."""
-        return cls(description, items, _flat_vectors(normalize(embeddings)))
+        return cls(description, items, FlatVectors.from_embeddings(normalize(embeddings)))
 
     @classmethod
     def load(cls, index_dir: Path) -> GalleryIndex:
@@ -119,20 +83,15 @@ class GalleryIndex:
             InputError: When a file is missing or damaged.
         """
         description = load_description(index_dir)
-        hint = f"build it again: {description.build_command}"
+        hint = f"build it again: {description.build_command()}"
         for name in INDEX_FILES:
             if not (index_dir / name).is_file():
                 raise InputError(f"{index_dir} is not a whole index: no {name} in it", hint=hint)
         try:
-            # Memory-mapped vectors must never be added to: FAISS aborts the process.
-            flags = faiss.IO_FLAG_MMAP_IFC | faiss.IO_FLAG_READ_ONLY
-            vectors = faiss.read_index(str(index_dir / VECTORS_FILE), flags)
+            vectors = FlatVectors.load(index_dir / VECTORS_FILE)
             items = Items.load(index_dir / ITEMS_FILE)
-        except (RuntimeError, InputError) as error:
-            reason = "cannot be read by FAISS" if isinstance(error, RuntimeError) else error
-            raise InputError(f"index {index_dir} is damaged: {reason}", hint=hint) from error
-        if not isinstance(vectors, faiss.IndexFlatIP):
-            raise InputError(f"{index_dir / VECTORS_FILE} is not a flat cosine index", hint=hint)
+        except InputError as error:
+            raise InputError(f"index {index_dir.name}: {error}", hint=hint) from error
         return cls(description, items, vectors)
 
     def save(self, index_dir: Path) -> None:
@@ -143,7 +102,7 @@ class GalleryIndex:
         """
         check_replaceable(index_dir)
         with atomic_dir(index_dir) as temporary:
-            faiss.write_index(self._vectors, str(temporary / VECTORS_FILE))
+            self._vectors.save(temporary / VECTORS_FILE)
             self.items.save(temporary / ITEMS_FILE)
             text = self.description.model_dump_json(indent=2) + "\n"
             (temporary / DESCRIPTION_FILE).write_text(text, encoding="utf-8")
@@ -154,22 +113,19 @@ class GalleryIndex:
             raise IndexMismatchError(
                 f"index {self.name} was built by {self.description.encoder}, "
                 f"not by {encoder.fingerprint}",
-                hint=f"build it again: medx retrieve build --dataset "
-                f"{self.description.dataset_source} --encoder {encoder.name} --name {self.name}",
+                hint=f"build it again: {self.description.build_command(encoder.name)}",
             )
 
     def embeddings(self, rows: npt.NDArray[np.int64] | None = None) -> Embeddings:
         """Return the vectors ``(N, dim)`` of some rows, or of all."""
-        flat = faiss.rev_swig_ptr(self._vectors.get_xb(), len(self) * self._vectors.d)
-        vectors = flat.reshape(len(self), self._vectors.d)
-        return np.array(vectors if rows is None else vectors[rows], np.float32)
+        return self._vectors.take(rows)
 
     def subset(self, rows: npt.NDArray[np.int64]) -> GalleryIndex:
         """Return an index in memory over some rows."""
         items = self.items.take(rows)
         changes = {"count": len(rows), "splits": items.splits}
         description = self.description.model_copy(update=changes)
-        return GalleryIndex(description, items, _flat_vectors(self.embeddings(rows)))
+        return GalleryIndex(description, items, FlatVectors.from_embeddings(self.embeddings(rows)))
 
     def search(
         self,
@@ -202,7 +158,7 @@ class GalleryIndex:
         excluded = most if mask is None else max((int(mask[r].sum()) for r in banned), default=0)
         self.check_top_k(top_k, available - excluded, split)
         wanted = min(top_k + most, available)
-        similarities, rows = self._vectors.search(queries, wanted, params=_only(mask))
+        similarities, rows = self._vectors.search(queries, wanted, mask=mask)
         if banned:
             out = [np.isin(found, refused) for found, refused in zip(rows, banned, strict=True)]
             similarities[np.stack(out)] = -np.inf
@@ -223,11 +179,11 @@ class GalleryIndex:
     def _checked_queries(self, embeddings: Embeddings, top_k: int) -> Embeddings:
         if top_k < 1:
             raise ValueError(f"top_k must be >= 1, got {top_k}")
-        if embeddings.ndim != 2 or embeddings.shape[1] != self._vectors.d:
+        if embeddings.ndim != 2 or embeddings.shape[1] != self._vectors.dim:
             raise ValueError(
-                f"embeddings must be (Q, {self._vectors.d}), got shape {embeddings.shape}"
+                f"embeddings must be (Q, {self._vectors.dim}), got shape {embeddings.shape}"
             )
-        return np.ascontiguousarray(normalize(embeddings))
+        return normalize(embeddings)
 
     def check_top_k(self, top_k: int, available: int | None = None, split: str = "all") -> None:
         """Raise ``InputError`` when ``top_k`` is more than the images that can be found."""
@@ -242,26 +198,6 @@ class GalleryIndex:
             )
 
 
-def load_description(index_dir: Path) -> IndexDescription:
-    """Read ``index.json`` alone.
-
-    Raises:
-        InputError: When the folder holds no index, or a damaged one.
-    """
-    path = index_dir / DESCRIPTION_FILE
-    rebuild = "build it again with `medx retrieve build`"
-    if not index_dir.is_dir():
-        raise InputError(f"no index folder at {index_dir}", hint="see `medx retrieve list`")
-    if not path.is_file():
-        raise InputError(f"{index_dir} holds no index: no {DESCRIPTION_FILE} in it", hint=rebuild)
-    try:
-        return IndexDescription.model_validate_json(path.read_bytes())
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise InputError(f"{path} is damaged: {where}: {first['msg']}", hint=rebuild) from error
-
-
 def check_replaceable(index_dir: Path) -> None:
     """Raise ``InputError`` when ``index_dir`` is there and holds anything but an index."""
     if index_dir.is_file():
@@ -272,17 +208,3 @@ def check_replaceable(index_dir: Path) -> None:
             f"{index_dir} holds other files ({strange[0]}), it would be replaced as a whole",
             hint="name a folder that is empty or not there yet",
         )
-
-
-def _flat_vectors(embeddings: Embeddings) -> Any:
-    vectors: Any = faiss.IndexFlatIP(embeddings.shape[1])
-    vectors.add(np.ascontiguousarray(embeddings))
-    return vectors
-
-
-def _only(mask: npt.NDArray[np.bool_] | None) -> Any:
-    if mask is None:
-        return None
-    library: Any = faiss  # its stubs know the C++ constructors only
-    selector = library.IDSelectorBitmap(np.packbits(mask, bitorder="little"))
-    return library.SearchParameters(sel=selector)

@@ -7,9 +7,9 @@ from pathlib import Path
 from medx.core import settings
 from medx.core.errors import MedxError
 from medx.core.values import Value
+from retrieval.description import load_description
 from retrieval.encoders import ENCODERS
 from retrieval.encoders.biomedclip_files import find_biomedclip
-from retrieval.index import load_description
 from retrieval.locate import known_indexes
 
 

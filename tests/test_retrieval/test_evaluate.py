@@ -5,12 +5,15 @@ import pytest
 from test_retrieval.toy_encoder import ToyEncoder
 
 from medx.core.errors import InputError, UnknownNameError
+from medx.datasets.catalog import load_dataset
+from retrieval.build import build_index
 from retrieval.config import EvaluateConfig
+from retrieval.description import IndexDescription
 from retrieval.encoders.base import Fingerprint
 from retrieval.evaluate import evaluate_index, save_evaluation
 from retrieval.evaluate_images import evaluate_images
 from retrieval.evaluate_texts import evaluate_texts
-from retrieval.index import GalleryIndex, IndexDescription
+from retrieval.index import GalleryIndex
 from retrieval.items import Item, Items
 from retrieval.metrics import chance_leave_one_out, chance_of_gallery
 
@@ -82,6 +85,16 @@ def test_chance_levels_are_the_formulas():
     assert alone.row(1).chance == pytest.approx(chance_leave_one_out(labels))
     expected = chance_of_gallery(labels, [item.label for item in train])
     assert apart.row(1).chance == pytest.approx(expected)
+
+
+def test_chance_levels_of_the_real_images(real_data, toy, tmp_path):
+    dataset = load_dataset("pneumoniamnist", data_dir=real_data)
+    build_index(dataset, toy, tmp_path / "x")
+    index = GalleryIndex.load(tmp_path / "x")
+    alone = evaluate_images(index, EvaluateConfig(), protocol="leave-one-out")
+    apart = evaluate_images(index, EvaluateConfig(), protocol="train-gallery")
+    assert (round(alone.row(10).chance, 3), round(apart.row(10).chance, 3)) == (0.530, 0.561)
+    assert (alone.queries, apart.gallery) == (624, 4708)
 
 
 def test_copies_and_patients_are_left_out_and_counted():

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from test_retrieval.toy_encoder import ToyEncoder
 
 from medx.core.errors import IndexMismatchError, InputError, UnknownNameError
+from retrieval.description import IndexDescription
 from retrieval.encoders.base import Fingerprint, normalize
-from retrieval.index import GalleryIndex, IndexDescription
+from retrieval.index import GalleryIndex
 from retrieval.items import Item, Items
 
 
@@ -176,7 +177,7 @@ def test_another_kind_of_faiss_index_is_refused(tmp_path):
     other = faiss.IndexFlatL2(8)
     other.add(np.ones((5, 8), np.float32))
     faiss.write_index(other, str(tmp_path / "x" / "index.faiss"))
-    with pytest.raises(InputError, match="not a flat cosine index"):
+    with pytest.raises(InputError, match="not a flat inner-product index"):
         GalleryIndex.load(tmp_path / "x")
 
 
