@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TypeAlias, cast
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from classify.config import COMPACT_CNN
@@ -142,6 +142,8 @@ def build_model(
     except (RuntimeError, ValueError, SafetensorError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"cannot build {name} for these images: {reason}") from error
+    if weights is not None:
+        _check_complete(network, weights)
     return Backbone(network)
 
 
@@ -165,6 +167,24 @@ def default_size(name: str, native: int) -> int:
 
     cfg = timm.get_pretrained_cfg(name)
     return int(cfg.input_size[-1]) if cfg is not None else 224
+
+
+def _check_complete(network: Any, weights: Path) -> None:
+    """Refuse a file that leaves layers as they were: timm passes over missing ones."""
+    with safe_open(weights, framework="pt") as stream:
+        given = set(stream.keys())
+    head = network.pretrained_cfg.get("classifier") or ()
+    heads = (head,) if isinstance(head, str) else tuple(head)
+    missing = [
+        name
+        for name in network.state_dict()
+        if name not in given and not name.startswith(tuple(f"{h}." for h in heads))
+    ]
+    if missing:
+        raise InputError(
+            f"{weights} lacks {len(missing)} tensors of the network (first: {missing[0]})",
+            hint="it must hold the timm state dict of this very network",
+        )
 
 
 def _takes_img_size(name: str) -> bool:

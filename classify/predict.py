@@ -220,7 +220,8 @@ def predictions_csv(predictions: Sequence[Prediction], targets: Sequence[str] | 
     writer.writerow(["id", *truth, "label", "operating_point", *(f"p_{c}" for c in classes)])
     for i, p in enumerate(predictions):
         known = [targets[i]] if targets is not None else []
-        values = (f"{p.probabilities[c]:.6f}" for c in classes)
+        # Nine digits tell any two float32 apart, so that ranks can be recomputed from the file.
+        values = (f"{p.probabilities[c]:.9g}" for c in classes)
         writer.writerow([p.id, *known, p.label, p.operating_point, *values])
     return buffer.getvalue()
 

@@ -1,0 +1,50 @@
+import pytest
+
+from classify.config import EvaluateConfig, PredictConfig, TrainConfig, as_mapping
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"epochs": 0}, "epochs must be an integer >= 1, got 0"),
+        ({"epochs": True}, "epochs must be an integer >= 1, got True"),
+        ({"size": 8}, "size must be an integer >= 16, got 8"),
+        ({"seed": -1}, "seed must be an integer >= 0, got -1"),
+        ({"learning_rate": 0}, "learning_rate must be > 0, got 0"),
+        ({"learning_rate": "fast"}, "learning_rate must be a number, got 'fast'"),
+        ({"learning_rate": float("nan")}, "learning_rate must be > 0, got nan"),
+        ({"ema_decay": 1.0}, "ema_decay must be >= 0 and < 1, got 1.0"),
+        ({"focal_gamma": -1}, "focal_gamma must be >= 0, got -1"),
+        ({"loss": "focl"}, "loss must be one of focal, cross-entropy, got 'focl'"),
+        ({"precision": "fp8"}, "precision must be one of fp32, bf16, fp16, got 'fp8'"),
+        ({"operating_point": "luck"}, "operating_point must be one of"),
+        ({"focal_alpha": "heavy"}, "focal_alpha must be 'balanced', 'none' or one weight"),
+        ({"focal_alpha": [0.0, 0.0]}, "focal_alpha must be 'balanced', 'none' or one weight"),
+    ],
+)
+def test_settings_are_checked_and_named(settings, message):
+    with pytest.raises(ValueError, match=message):
+        TrainConfig(**settings)
+
+
+def test_numbers_that_yaml_reads_as_text_are_numbers():
+    assert TrainConfig(learning_rate="1e-3").learning_rate == 1e-3
+
+
+@pytest.mark.parametrize(
+    ("given", "stored"),
+    [("balanced", "balanced"), ("none", None), ("0.25,0.75", (0.25, 0.75)), ([1, 2], (1.0, 2.0))],
+)
+def test_class_weights_may_be_named_or_given(given, stored):
+    assert TrainConfig(focal_alpha=given).focal_alpha == stored
+
+
+def test_a_config_survives_being_written_and_read():
+    config = TrainConfig(focal_alpha=(0.2, 0.8), epochs=3)
+    assert TrainConfig(**as_mapping(config)) == config
+
+
+@pytest.mark.parametrize("kind", [EvaluateConfig, PredictConfig])
+def test_batches_hold_at_least_one_image(kind):
+    with pytest.raises(ValueError, match="batch_size must be an integer >= 1"):
+        kind(batch_size=0)

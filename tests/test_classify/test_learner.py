@@ -1,0 +1,107 @@
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from classify.config import TrainConfig
+from classify.learner import (
+    build_criterion,
+    build_learner,
+    initial_weights,
+    load_training_data,
+    one_cycle,
+    update_average,
+)
+from medx.core.errors import InputError, UnknownNameError
+from medx.datasets.manifest import load_manifest
+
+
+@pytest.fixture
+def data(two_class):
+    return load_training_data(TrainConfig(), load_manifest(two_class))
+
+
+def test_the_rate_rises_to_its_peak_and_falls_to_nothing():
+    rates = [one_cycle(step, 100, 1.0) for step in range(101)]
+    assert max(rates) == rates[30] == pytest.approx(1.0)
+    assert rates[0] == pytest.approx(1 / 25)
+    assert rates[100] == pytest.approx(1e-4)
+    assert np.all(np.diff(rates[:31]) > 0)
+    assert np.all(np.diff(rates[30:]) < 0)
+
+
+@pytest.mark.parametrize("total", [1, 2, 3])
+def test_the_shortest_schedules_have_a_rate_at_every_step(total):
+    assert all(0 < one_cycle(step, total, 1.0) <= 1.0 for step in range(total))
+
+
+def test_the_average_is_the_exponential_one():
+    network, average = nn.Linear(1, 1, bias=False), nn.Linear(1, 1, bias=False)
+    expected = float(average.weight.detach())
+    for step, value in enumerate([3.0, -1.0, 4.0]):
+        nn.init.constant_(network.weight, value)
+        update_average(average, network, 0.25, step)
+        decay = min(0.25, (1 + step) / (10 + step))
+        expected = decay * expected + (1 - decay) * value
+    assert float(average.weight.detach()) == pytest.approx(expected)
+
+
+def test_no_decay_keeps_the_latest_weights_and_statistics():
+    network, average = nn.BatchNorm1d(2), nn.BatchNorm1d(2)
+    network(torch.randn(8, 2) + 3)
+    update_average(average, network, 0.0, 5)
+    for name, tensor in network.state_dict().items():
+        torch.testing.assert_close(average.state_dict()[name], tensor)
+
+
+def test_scales_and_shifts_are_not_decayed(data):
+    groups = build_learner(TrainConfig(device="cpu"), data).optimizer.param_groups
+    assert [group["weight_decay"] for group in groups] == [TrainConfig.weight_decay, 0.0]
+    assert all(p.ndim > 1 for p in groups[0]["params"])
+    assert all(p.ndim <= 1 for p in groups[1]["params"])
+
+
+def test_cross_entropy_is_focal_loss_that_focuses_on_nothing(data):
+    logits, target = torch.randn(5, 2), torch.tensor([0, 1, 1, 0, 1])
+    config = TrainConfig(loss="cross-entropy", focal_alpha=None, label_smoothing=0.0)
+    expected = nn.functional.cross_entropy(logits, target)
+    torch.testing.assert_close(build_criterion(config, data)(logits, target), expected)
+
+
+def test_balanced_weights_come_from_train(data):
+    alpha = build_criterion(TrainConfig(), data).alpha
+    torch.testing.assert_close(alpha, torch.tensor([60 / (2 * 20), 60 / (2 * 40)]))
+
+
+def test_class_weights_must_be_one_a_class(data):
+    with pytest.raises(InputError, match="3 weights for 2 classes"):
+        build_criterion(TrainConfig(focal_alpha=(1.0, 1.0, 1.0)), data)
+
+
+def test_half_precision_needs_a_gpu(data):
+    with pytest.raises(InputError, match="fp16 needs a GPU"):
+        build_learner(TrainConfig(precision="fp16", device="cpu"), data)
+
+
+def test_one_process_may_train_at_two_precisions(data):
+    for precision, name in (("bf16", "bf16"), ("fp32", "no")):
+        learner = build_learner(TrainConfig(precision=precision, device="cpu"), data)
+        assert learner.accelerator.mixed_precision == name
+
+
+def test_an_unknown_model_is_told_before_any_image_is_read(two_class):
+    with pytest.raises(UnknownNameError, match="unknown model 'compact'"):
+        load_training_data(TrainConfig(model="compact"), load_manifest(two_class))
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({}, "scratch"),
+        ({"model": "resnet18"}, "pretrained resnet18 of timm"),
+        ({"model": "resnet18", "pretrained": False}, "scratch"),
+        ({"model": "resnet18", "weights": "some/where/w.safetensors"}, "file w.safetensors"),
+    ],
+)
+def test_the_start_is_said_without_a_path(settings, said):
+    assert initial_weights(TrainConfig(**settings)) == said
