@@ -58,12 +58,12 @@ def train(
         InputError: When the dataset or a setting cannot be used, or the loss diverges.
     """
     config = replace(config, dataset=config.dataset or dataset.name)
-    if resume and (run_dir / "metrics.json").is_file():
-        note(f"{run_dir} is already finished")
-        return TrainResult.model_validate(load_json(run_dir / "metrics.json"))
     resume = resume and (run_dir / "config.yaml").is_file()
     if resume:
         _check_same_settings(config, run_dir)
+        if (run_dir / "metrics.json").is_file():
+            note(f"{run_dir} is already finished")
+            return TrainResult.model_validate(load_json(run_dir / "metrics.json"))
     seed_everything(config.seed)
     data = load_training_data(config, dataset)
     learner = build_learner(config, data)

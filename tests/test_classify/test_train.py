@@ -131,6 +131,8 @@ def test_a_finished_run_is_not_trained_again(binary_run, binary):
     result = train(config, binary_run, binary, resume=True)
     assert (binary_run / "model.safetensors").stat().st_mtime_ns == before
     assert result.epochs_run == 8
+    with pytest.raises(InputError, match="cannot resume with another epochs: 8 became 9"):
+        train(replace(config, epochs=9), binary_run, binary, resume=True)
 
 
 def test_resuming_keeps_the_settings(two_class, tmp_path):
