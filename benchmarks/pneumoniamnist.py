@@ -5,8 +5,8 @@
 
 Each seed trains the defaults of ``medx classify train``, which choose epoch, temperature and
 threshold on val, and then meets the test split once. A seed that is already in the results is not
-run again, and an interrupted training goes on where it stopped. To compare with: MedMNIST v2 reports
-AUC 0.944 and accuracy 0.854 for ResNet-18 at 28 px.
+run again, and an interrupted training goes on where it stopped. To compare with: MedMNIST v2
+reports AUC 0.944 and accuracy 0.854 for ResNet-18 at 28 px.
 """
 
 from __future__ import annotations
