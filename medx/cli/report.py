@@ -114,6 +114,7 @@ def generate(
     )
     chosen = choose_engine(config)
     run_dir = runs.create_run_dir("report", "generate", name=name, output=output, resume=resume)
+    _check_resumed(run_dir, config)
     with runs.logging_to(run_dir):
         cases = gather_cases(
             str(config.dataset), split=split, data_dir=data_dir, run_dir=run, index=index,
@@ -165,6 +166,23 @@ def _check_usage(given: Mapping[str, Any]) -> None:
     if given.get("images") and unused:
         names = " and ".join(f"--{name.replace('_', '-')}" for name in unused)
         raise InputError(f"{names} cannot go with IMAGES: every file is reported on")
+
+
+def _check_resumed(run_dir: Path, config: ReportConfig) -> None:
+    """Refuse to go on with other images than those the run was started with."""
+    from medx.core.runs import load_config
+
+    if not (run_dir / "config.yaml").is_file():
+        return
+    before, after = load_config(run_dir), asdict(config)
+    for name in ("dataset", "split", "limit", "num_samples", "seed"):
+        if name in before and before[name] != after[name]:
+            option = f"--{name.replace('_', '-')}"
+            way = f"leave out {option}" if before[name] is None else f"pass {option} {before[name]}"
+            raise InputError(
+                f"{run_dir} was started with {name} {before[name]}, not {after[name]}",
+                hint=f"{way}, or choose another --name",
+            )
 
 
 def _expand(names: Sequence[str]) -> tuple[str, ...]:

@@ -218,6 +218,15 @@ def test_a_name_is_used_once_unless_resumed(generate):
     assert generate(*request, "--resume").json["resumed"] == 2
 
 
+def test_resuming_with_other_images_is_refused(generate):
+    request = ("--engine", "mock", "--name", "one")
+    assert generate(*request, "--num-samples", 2).exit_code == 0
+    done = generate(*request, "--num-samples", 3, "--resume")
+    assert done.exit_code == 1
+    assert "was started with num_samples 2, not 3" in done.stderr
+    assert "--num-samples 2" in done.stderr
+
+
 def test_ctrl_c_keeps_reports_and_resume_finishes(generate, tmp_path, monkeypatch):
     monkeypatch.setattr(Interrupted, "written", 0)
     monkeypatch.setattr(ENGINES, "_entries", ENGINES._entries.copy())
