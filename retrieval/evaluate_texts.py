@@ -67,7 +67,6 @@ def evaluate_texts(index: GalleryIndex, encoder: Encoder, config: EvaluateConfig
     }
     groups = groups_of(index, rows)
     interval = partial(bootstrap_interval, groups=groups, seed=config.seed)
-    drawn = np.arange(len(rows))
     return ProtocolResult(
         task="text-to-image",
         protocol="class-prompts",
@@ -79,11 +78,11 @@ def evaluate_texts(index: GalleryIndex, encoder: Encoder, config: EvaluateConfig
         unlabelled=gaps,
         prompts=prompts,
         unknown_words=_unknown(encoder, prompts),
-        average_precision={
-            label: interval(partial(_average_precision, ranking), drawn)
-            for label, ranking in rankings.items()
-        },
         rows=tuple(_rows(rankings, config.top_ks, interval)),
+        average_precisions=tuple(
+            _row(label, [ranking], None, int(ranking.relevant.sum()), interval)
+            for label, ranking in rankings.items()
+        ),
     )
 
 
@@ -111,7 +110,7 @@ def _rows(
 def _row(
     label: str | None,
     rankings: Sequence[Ranking],
-    top_k: int,
+    top_k: int | None,
     n: int,
     interval: Callable[..., Interval],
 ) -> PrecisionRow:
@@ -126,9 +125,7 @@ def _row(
     )
 
 
-def _precision(rankings: Sequence[Ranking], top_k: int, drawn: Rows) -> float:
+def _precision(rankings: Sequence[Ranking], top_k: int | None, drawn: Rows) -> float:
+    if top_k is None:
+        return float(np.mean([average_precision(r.drawn(drawn))[0] for r in rankings]))
     return float(np.mean([precision_at_k(r.drawn(drawn, top_k), top_k)[0] for r in rankings]))
-
-
-def _average_precision(ranking: Ranking, drawn: Rows) -> float:
-    return float(average_precision(ranking.drawn(drawn))[0])

@@ -17,16 +17,22 @@ Protocol = Literal["leave-one-out", "train-gallery", "class-prompts"]
 class PrecisionRow(Value):
     """One figure: P@k over all queries, over one class, or the unweighted mean over classes.
 
-    ``chance`` is what randomly drawn hits would score; ``n`` counts the queries, or for
-    text→image the gallery images that are relevant.
+    ``top_k`` is None for the average precision over the whole ranking. ``chance`` is what randomly
+    drawn hits would score; ``n`` counts the queries, or for text→image the gallery images that are
+    relevant.
     """
 
     scope: Literal["all", "macro", "class"]
     label: str | None = None
-    top_k: int
+    top_k: int | None
     precision: Interval
     chance: float
     n: int
+
+    @property
+    def metric(self) -> str:
+        """Its usual name: ``P@k`` or ``AP``."""
+        return "AP" if self.top_k is None else f"P@{self.top_k}"
 
 
 class ProtocolResult(Value):
@@ -48,8 +54,10 @@ class ProtocolResult(Value):
     unlabelled: int = Field(default=0, description="Images left out for want of a label.")
     prompts: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     unknown_words: dict[str, tuple[str, ...]] = Field(default_factory=dict)
-    average_precision: dict[str, Interval] = Field(default_factory=dict)
     rows: tuple[PrecisionRow, ...]
+    average_precisions: tuple[PrecisionRow, ...] = Field(
+        default=(), description="Over the whole ranking, one a class; only for text→image."
+    )
 
     def row(self, top_k: int, *, scope: str = "all", label: str | None = None) -> PrecisionRow:
         """Return the figure of one k and scope."""

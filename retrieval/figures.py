@@ -78,28 +78,28 @@ def save_precision_figure(result: EvaluationResult, path: Path) -> Path:
     panels = figure.subplots(1, len(result.protocols), squeeze=False, sharey=True).ravel()
     for panel, protocol in zip(panels, result.protocols, strict=True):
         _draw_protocol(panel, protocol, colours)
-    panels[0].set_ylabel("Precision@k")
+    panels[0].set_ylabel("precision")
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right upper", fontsize=7)
     return save_figure(figure, path)
 
 
 def _draw_protocol(panel: Axes, protocol: ProtocolResult, colours: dict[str, str]) -> None:
-    ticks = sorted({row.top_k for row in protocol.rows})
+    rows = [*protocol.rows, *protocol.average_precisions]
+    ticks = list(dict.fromkeys(row.metric for row in rows))
     names = list(colours)
-    for row in protocol.rows:
+    step = 0.8 / len(names)
+    for row in rows:
         name = _series(row)
-        place = ticks.index(row.top_k) + (names.index(name) - (len(names) - 1) / 2) * 0.8 / len(
-            names
-        )
+        place = ticks.index(row.metric) + (names.index(name) - (len(names) - 1) / 2) * step
         middle = row.precision.estimate
         reach = [[max(0.0, middle - row.precision.low)], [max(0.0, row.precision.high - middle)]]
-        label = name if row.top_k == ticks[0] else None
+        label = name if row.metric == ticks[0] else None
         panel.errorbar(place, middle, reach, fmt="o", color=colours[name], capsize=2, label=label)
         panel.scatter(place, row.chance, marker="_", color=colours[name], alpha=0.7)
-    panel.set_xticks(range(len(ticks)), [str(top_k) for top_k in ticks])
+    panel.set_xticks(range(len(ticks)), ticks)
     panel.set_ylim(-0.02, 1.02)
-    panel.set_xlabel("k   (● with 95 % interval, – chance)", fontsize=8)
+    panel.set_xlabel("● with 95 % interval, – chance", fontsize=8)
     panel.set_title(f"{protocol.task}\n{protocol.protocol}, n = {protocol.queries}", fontsize=9)
 
 

@@ -322,8 +322,8 @@ def _print_evaluation(result: EvaluationResult) -> None:
     for p in result.protocols:
         print_table(
             (
-                (f"P@{row.top_k}", row.label or row.scope, str(row.precision), row.chance, row.n)
-                for row in p.rows
+                (row.metric, row.label or row.scope, str(row.precision), row.chance, row.n)
+                for row in (*p.rows, *p.average_precisions)
             ),
             columns=("metric", "of", "precision [95 % interval]", "chance", "n"),
             title=f"{p.task}, {p.protocol}: {made_up}{result.dataset}, {p.queries} queries of "

@@ -104,6 +104,7 @@ def test_evaluate_shows_chance_and_interval(toy):
         assert words in table
     assert "SYNTHETIC two" in table
     assert "P@3" in table
+    assert "AP" in table
     assert "P@5" not in table
 
 

@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+from sklearn.metrics import average_precision_score
 from test_retrieval.toy_encoder import ToyEncoder
 
 from medx.core.errors import InputError, UnknownNameError
@@ -145,7 +146,10 @@ def test_texts_find_their_class(toy_index, toy):
     row = result.row(3, scope="class", label="pneumonia")
     assert row.precision.estimate == 1.0
     assert (row.chance, row.n) == (pytest.approx(40 / 60), 40)
-    assert result.average_precision["pneumonia"].estimate == pytest.approx(1.0)
+    assert {row.label: row.precision.estimate for row in result.average_precisions} == {
+        "normal": 1.0,
+        "pneumonia": 1.0,
+    }
     assert result.prompts["pneumonia"][0] == "pneumonia"
     assert "lungs" in result.unknown_words["normal"]
     assert result.resampled == "gallery images"
@@ -160,6 +164,10 @@ def test_texts_against_brute_force(toy):
     row = result.row(3, scope="class", label="ring")
     assert row.precision.estimate == pytest.approx(expected)
     assert row.precision.low <= row.precision.estimate <= row.precision.high
+    relevant = np.array([item.label == "ring" for item in items])
+    average = average_precision_score(relevant, index.embeddings() @ toy.embed_texts(["ring"])[0])
+    rows = {row.label: row.precision.estimate for row in result.average_precisions}
+    assert rows["ring"] == pytest.approx(average)
 
 
 def test_hits_below_zero_similarity_still_count(toy):
