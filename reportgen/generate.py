@@ -54,7 +54,7 @@ def generate_reports(
     if not items or not strategies or len(set(ids)) < len(ids):
         raise ValueError("items and strategies must not be empty, and ids must be unique")
     jobs = [_plan(item, s, chosen, run_dir) for item in items for s in strategies]
-    done = {i: kept for i, job in enumerate(jobs) if resume and (kept := _finished(job))}
+    done = _resume(jobs) if resume else {}
     resumed = len(done)
     if resumed < len(jobs):
         chosen.engine.prepare()
@@ -179,8 +179,19 @@ def _write(job: _Job, chosen: ChosenEngine) -> Report:
     return report
 
 
-def _finished(job: _Job) -> Report | None:
-    """Return the report an earlier run left, when it answers the very same question."""
+def _resume(jobs: Sequence[_Job]) -> dict[int, Report]:
+    """Return, by position, the reports of an earlier run that answer the very same questions."""
+    found = {i: report for i, job in enumerate(jobs) if (report := _read_report(job))}
+    done = {i: report for i, report in found.items() if _answers(report, jobs[i])}
+    stale = [jobs[i].path.name for i in found if i not in done]
+    if stale:
+        warn(
+            f"{len(stale)} reports answer another question (first: {stale[0]}): writing them again"
+        )
+    return done
+
+
+def _read_report(job: _Job) -> Report | None:
     try:
         report = Report.model_validate_json(job.path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -188,7 +199,8 @@ def _finished(job: _Job) -> Report | None:
     except (OSError, UnicodeDecodeError, ValidationError):
         warn(f"{job.path.name} is damaged: writing that report again")
         return None
-    if any(getattr(report, name) != value for name, value in job.draft.items()):
-        warn(f"{job.path.name} answers another question: writing that report again")
-        return None
     return report
+
+
+def _answers(report: Report, job: _Job) -> bool:
+    return all(getattr(report, name) == value for name, value in job.draft.items())

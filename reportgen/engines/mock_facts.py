@@ -64,13 +64,11 @@ class Facts:
         return prediction.probabilities.get(label) if prediction else None
 
     def readings(self) -> list[str]:
-        """Return all readings, the favoured one first, then by probability and votes."""
+        """Return all readings, the most probable first, then the most frequent neighbour."""
         votes = self.votes()
         prediction = self.evidence.prediction
         names = {*votes, *(prediction.probabilities if prediction else ())}
-        order = sorted(names, key=lambda n: (-(self.probability(n) or 0.0), -votes[n], n))
-        favoured = self.label
-        return sorted(order, key=lambda name: name != favoured)
+        return sorted(names, key=lambda n: (-(self.probability(n) or 0.0), -votes[n], n))
 
     def agreeing(self, label: str) -> list[str]:
         """Return the item ids of the neighbours labelled ``label``."""

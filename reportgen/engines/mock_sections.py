@@ -50,7 +50,7 @@ def _impression(facts: Facts) -> str:
         return f"{_capital(text)} {cite(ids)}; no probability can be given."
     text = f"{_called(facts, label, probability)} [P1]"
     if rival := facts.rival():
-        text += f", but more similar archived images are labelled {plain_line(rival)}"
+        text += f", but more of the similar archived images are labelled {plain_line(rival)}"
         return f"{text} {cite(facts.agreeing(rival))}: indeterminate."
     return f"{text}, near the operating point." if facts.is_close() else f"{text}."
 

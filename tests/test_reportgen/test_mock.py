@@ -77,7 +77,7 @@ def test_a_negative_quotes_the_positive_class_below_its_threshold(
 def test_a_disagreement_makes_the_impression_indeterminate(write, make_evidence, make_hits):
     text = write(make_evidence(neighbours=make_hits("normal", "normal", "pneumonia")))
     assert "Classifier and neighbours disagree." in text
-    assert "but more similar archived images are labelled normal [N1, N2]: indeterminate" in text
+    assert "more of the similar archived images are labelled normal [N1, N2]: indeterminate" in text
 
 
 def test_neighbours_of_many_classes_disagree_only_when_one_class_leads(
@@ -128,6 +128,15 @@ def test_a_differential_has_both_sides_for_each_class(write, make_evidence, stra
     assert "[N1, N2, N4]" in first.evidence_for[0]
     assert second.title == "normal image (unlikely, probability 0.13)"
     assert "[N3]" in second.evidence_for[0]
+
+
+def test_a_differential_starts_with_the_most_probable_reading(
+    write, make_evidence, make_prediction, strategies
+):
+    prediction = make_prediction("pneumonia", 0.30, operating_point=0.18)
+    text = write(make_evidence(prediction=prediction), "differential")
+    sections = parse_sections(text, strategies["differential"].sections).sections
+    assert [e.title.split(" (")[0] for e in sections[1].entries] == ["normal image", "pneumonia"]
 
 
 def test_small_images_send_the_reader_to_the_original(write, make_evidence):
