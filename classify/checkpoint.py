@@ -32,6 +32,7 @@ class ModelDescription(Value):
     mean: list[float]
     std: list[float]
     horizontal_flip: bool = Field(description="Average over each image and its mirror image.")
+    tilt: list[float] = Field(description="What class weights added to the logits.")
     temperature: float = Field(gt=0)
     operating_point: float | None
     operating_point_rule: str | None

@@ -7,6 +7,8 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
@@ -20,7 +22,7 @@ from classify.data import (
     native_size,
     training_splits,
 )
-from classify.losses import FocalLoss, balanced_alpha
+from classify.losses import FocalLoss, balanced_alpha, weight_tilt
 from classify.model import Network, build_model, check_model_name, default_size
 from medx.core.device import resolve_device
 from medx.core.errors import InputError
@@ -44,7 +46,18 @@ class TrainingData:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Learner:
-    """Everything a training step touches."""
+    """Everything a training step touches.
+
+    Args:
+        network: The weights that take steps.
+        average: Their running average, which is judged and kept.
+        optimizer: AdamW.
+        criterion: The loss.
+        accelerator: Device and precision.
+        mean: By channel, of train.
+        std: By channel, of train.
+        tilt: What class weights add to the logits ``(C,)``.
+    """
 
     network: Network
     average: Network
@@ -53,6 +66,7 @@ class Learner:
     accelerator: Accelerator
     mean: Tensor
     std: Tensor
+    tilt: npt.NDArray[np.float32]
 
 
 def load_training_data(config: TrainConfig, dataset: Dataset) -> TrainingData:
@@ -83,15 +97,17 @@ def build_learner(config: TrainConfig, data: TrainingData) -> Learner:
     average = copy.deepcopy(network).requires_grad_(False)
     optimizer = torch.optim.AdamW(_parameter_groups(network, config.weight_decay))
     network, optimizer = accelerator.prepare(network, optimizer)
+    criterion = build_criterion(config, data)
     mean, std = channel_statistics(data.train.pixels)
     return Learner(
         network=network,
         average=average,
         optimizer=optimizer,
-        criterion=build_criterion(config, data).to(accelerator.device),
+        criterion=criterion.to(accelerator.device),
         accelerator=accelerator,
         mean=torch.tensor(mean, dtype=torch.float32, device=accelerator.device),
         std=torch.tensor(std, dtype=torch.float32, device=accelerator.device),
+        tilt=weight_tilt(criterion.alpha, len(data.classes)).numpy(),
     )
 
 

@@ -74,8 +74,12 @@ class Classifier:
         return resize(shaped, self.size)
 
     def logits(self, pixels: Pixels) -> Floats:
-        """Return uncalibrated logits ``(N, C)`` of ``uint8`` pixels ``(N, S, S[, 3])``."""
-        return compute_logits(
+        """Return logits ``(N, C)`` without the tilt of class weights, before the temperature.
+
+        Args:
+            pixels: ``uint8`` ``(N, S, S[, 3])``.
+        """
+        return -np.array(self.description.tilt, np.float32) + compute_logits(
             self.network,
             self._checked(pixels),
             mean=self.mean,

@@ -38,7 +38,7 @@ def finish_training(
 ) -> TrainResult:
     """Calibrate the best epoch on val, choose the operating point there, write the run."""
     learner.average.load_state_dict(load_tensors(run_dir / WEIGHTS_FILE))
-    logits = compute_logits(
+    logits = -learner.tilt + compute_logits(
         learner.average,
         data.val.pixels,
         mean=learner.mean,
@@ -80,6 +80,7 @@ def describe_model(
         mean=learner.mean.tolist(),
         std=learner.std.tolist(),
         horizontal_flip=config.horizontal_flip,
+        tilt=learner.tilt.tolist(),
         temperature=temperature,
         operating_point=operating_point,
         operating_point_rule=None if operating_point is None else config.operating_point,

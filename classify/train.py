@@ -142,7 +142,7 @@ def validate(
     started: float,
 ) -> Epoch:
     """Judge the averaged weights on val."""
-    logits = compute_logits(
+    logits = -learner.tilt + compute_logits(
         learner.average,
         images.pixels,
         mean=learner.mean,
