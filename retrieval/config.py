@@ -91,7 +91,7 @@ class TrainEncoderConfig:
     dataset: str = "pneumoniamnist"
     phantoms: int = 8000
     phantom_seed: int = 1000
-    steps: int = 1600
+    steps: int = 1000
     batch_size: int = 192
     learning_rate: float = 2e-3
     weight_decay: float = 0.05

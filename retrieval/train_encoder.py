@@ -8,89 +8,92 @@ become short texts, and on freshly rendered ``phantom-cxr`` images of other seed
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+import json
+from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
 
-from medx.core.console import progress_bar
+from medx.core.console import note, progress_bar
 from medx.core.device import resolve_device, seed_everything
+from medx.core.errors import InputError
 from medx.core.files import atomic_path, write_json
-from medx.core.images import Pixels, resize
+from medx.core.training import (
+    load_tensors,
+    one_cycle,
+    restore_training,
+    save_tensors,
+    training_tensors,
+    update_average,
+)
 from medx.datasets.augment import augment, seed_step
 from medx.datasets.manifest import Dataset
-from medx.datasets.phantoms.cxr import PhantomConfig, generate_phantoms
-from retrieval.captions import Facts, all_words, finding_of, match, write_text
+from retrieval.captions import all_words
 from retrieval.compact_model import CompactArchitecture, CompactModel
 from retrieval.config import TrainEncoderConfig
-from retrieval.vocabulary import Vocabulary
+from retrieval.encoder_batches import Batch, draw_batches, labelled_pool, phantom_pool
+from retrieval.vocabulary import Vocabulary, split_words
+
+STATE_FILE = "training.safetensors"
+STEPS_A_STATE = 100
+GRADIENT_NORM = 5.0
 
 
-@dataclass(frozen=True, eq=False)
-class Pool:
-    """Images of one origin with what is known of them.
-
-    Args:
-        pixels: ``uint8`` ``(N, S, S)``.
-        facts: N facts.
-        captions: N whole captions, or empty strings.
-    """
-
-    pixels: Pixels
-    facts: tuple[Facts, ...]
-    captions: tuple[str, ...]
-
-    def draw(self, count: int, rng: np.random.Generator) -> npt.NDArray[np.intp]:
-        """Return ``count`` rows, each finding as often as any other."""
-        findings, inverse = np.unique([f.finding for f in self.facts], return_inverse=True)
-        weights = 1.0 / np.bincount(inverse)[inverse] / len(findings)
-        return rng.choice(len(self.facts), count, p=weights)
-
-
-def train_encoder(config: TrainEncoderConfig, dataset: Dataset, folder: Path) -> Path:
-    """Train from scratch and write ``compact.safetensors`` and ``compact.json`` into ``folder``.
+def train_encoder(
+    config: TrainEncoderConfig, dataset: Dataset, folder: Path, *, resume: bool = False
+) -> Path:
+    """Train from scratch, write ``compact.safetensors`` and ``compact.json``; return the former.
 
     Args:
         config: What to do.
         dataset: Labelled radiographs; only its train split is read.
         folder: Where to.
+        resume: Go on from the last state in ``folder``, kept every 100 steps, to the same end.
+
+    Raises:
+        InputError: When the state to resume is of other settings.
     """
     seed_everything(config.seed)
     size = CompactArchitecture.image_size
-    pools = [_labelled_pool(dataset, size), _phantom_pool(config, size)]
-    words = all_words() | {
-        w for p in pools for c in p.captions for w in Vocabulary.from_texts([c]).words
-    }
-    vocabulary = Vocabulary(tuple(sorted(words)))
+    pools = [labelled_pool(dataset, size), phantom_pool(config, size)]
+    words = {word for pool in pools for caption in pool.captions for word in split_words(caption)}
+    vocabulary = Vocabulary(tuple(sorted(words | all_words())))
     architecture = CompactArchitecture(vocabulary_size=len(vocabulary))
     device = resolve_device(config.device)
     model = CompactModel(architecture).to(device).to(memory_format=torch.channels_last)
-    averaged = copy.deepcopy(model)
+    average = copy.deepcopy(model)
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
     )
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, max_lr=config.learning_rate, total_steps=config.steps, pct_start=0.15
-    )
+    state = folder / STATE_FILE
+    start = _restore(state, config, model, average, optimizer) if resume else 0
     with progress_bar("training the encoder", config.steps) as progress:
-        for step, batch in enumerate(_batches(config, pools, vocabulary)):
+        progress.advance(progress.task_ids[0], start)
+        batches = draw_batches(config, pools, vocabulary, start=start)
+        for step, batch in enumerate(batches, start=start):
+            for group in optimizer.param_groups:
+                group["lr"] = one_cycle(step, config.steps, config.learning_rate)
             seed_step(config.seed, 0, step)
             images = augment(batch.images.to(device), horizontal_flip=False).clamp(0.0, 1.0)
             loss = _loss(model, images, batch, config)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
+            torch.nn.utils.clip_grad_norm_(model.parameters(), GRADIENT_NORM)
             optimizer.step()
-            schedule.step()
-            _average(averaged, model, min(config.ema_decay, (step + 1) / (step + 10)))
+            update_average(average, model, config.ema_decay, step)
             progress.update(progress.task_ids[0], advance=1, status=f"loss {loss.item():.3f}")
-    return save_compact(averaged, vocabulary, folder, training=asdict(config))
+            if (step + 1) % STEPS_A_STATE == 0:
+                about = {"step": step + 1, "settings": asdict(config)}
+                tensors = training_tensors(model, average, optimizer)
+                save_tensors(state, tensors, metadata={"about": json.dumps(about)})
+                note(f"step {step + 1}/{config.steps}: loss {loss.item():.3f}")
+    path = save_compact(average, vocabulary, folder, training=asdict(config))
+    state.unlink(missing_ok=True)
+    return path
 
 
 def save_compact(
@@ -115,45 +118,30 @@ def save_compact(
     return path
 
 
-@dataclass(frozen=True, eq=False)
-class _Batch:
-    images: Tensor
-    ids: Tensor
-    true: Tensor
-    undecided: Tensor
-    alike: Tensor
-
-
-def _batches(
-    config: TrainEncoderConfig, pools: list[Pool], vocabulary: Vocabulary
-) -> Iterator[_Batch]:
-    for step in range(config.steps):
-        rng = np.random.default_rng((config.seed, step))
-        rows = [pool.draw(config.batch_size // len(pools), rng) for pool in pools]
-        drawn = [(pool, i) for pool, chosen in zip(pools, rows, strict=True) for i in chosen]
-        truths = [pool.facts[i] for pool, i in drawn]
-        texts, claims = zip(*(_text(pool, i, rng) for pool, i in drawn), strict=True)
-        true, undecided = match(list(claims), truths)
-        origin = np.repeat(np.arange(len(pools)), [len(r) for r in rows])
-        findings = np.array([facts.finding for facts in truths])
-        alike = (findings[:, None] == findings) & (origin[:, None] == origin)
-        images = np.concatenate([p.pixels[r] for p, r in zip(pools, rows, strict=True)])
-        yield _Batch(
-            images=torch.from_numpy(images)[:, None].float() / 255.0,
-            ids=torch.from_numpy(vocabulary.encode(texts)),
-            true=torch.from_numpy(true),
-            undecided=torch.from_numpy(undecided),
-            alike=torch.from_numpy(alike),
+def _restore(
+    state: Path,
+    config: TrainEncoderConfig,
+    model: CompactModel,
+    average: CompactModel,
+    optimizer: torch.optim.Optimizer,
+) -> int:
+    """Return the step to go on with; 0 when there is no state yet."""
+    if not state.is_file():
+        return 0
+    tensors = load_tensors(state)
+    with safe_open(state, framework="pt") as stream:
+        about = json.loads((stream.metadata() or {}).get("about", "{}"))
+    if about.get("settings") != json.loads(json.dumps(asdict(config))):
+        raise InputError(
+            f"{state} is of a training with other settings",
+            hint="give the same settings, or start anew without --resume",
         )
+    restore_training(tensors, model, average, optimizer)
+    note(f"resuming after step {about['step']} of {config.steps}")
+    return int(about["step"])
 
 
-def _text(pool: Pool, row: int, rng: np.random.Generator) -> tuple[str, Facts]:
-    if pool.captions[row] and rng.random() < 0.35:
-        return pool.captions[row], pool.facts[row]
-    return write_text(pool.facts[row], rng)
-
-
-def _loss(model: CompactModel, images: Tensor, batch: _Batch, config: TrainEncoderConfig) -> Tensor:
+def _loss(model: CompactModel, images: Tensor, batch: Batch, config: TrainEncoderConfig) -> Tensor:
     images = images.contiguous(memory_format=torch.channels_last)
     image = functional.normalize(model.image(images), dim=1)  # (B, D)
     text = functional.normalize(model.text(batch.ids.to(image.device)), dim=1)
@@ -173,37 +161,3 @@ def _contrast(logits: Tensor, positive: Tensor) -> Tensor:
     count = positive.sum(1)
     rows = -(log_probs * positive).sum(1) / count.clamp(min=1)
     return rows[count > 0].mean()
-
-
-@torch.no_grad()
-def _average(averaged: CompactModel, model: CompactModel, decay: float) -> None:
-    for kept, value in zip(
-        averaged.state_dict().values(), model.state_dict().values(), strict=True
-    ):
-        if kept.is_floating_point():
-            kept.lerp_(value, 1.0 - decay)
-        else:
-            kept.copy_(value)
-
-
-def _labelled_pool(dataset: Dataset, size: int) -> Pool:
-    loaded = dataset.split("train").load_pixels(size)
-    facts = tuple(Facts(finding=finding_of(str(record.label))) for record in loaded.records)
-    return Pool(loaded.pixels, facts, ("",) * len(facts))
-
-
-def _phantom_pool(config: TrainEncoderConfig, size: int) -> Pool:
-    phantoms = PhantomConfig(count=config.phantoms, size=128, seed=config.phantom_seed)
-    pixels, facts, captions = [], [], []
-    with progress_bar("rendering phantoms", config.phantoms) as progress:
-        for phantom in generate_phantoms(phantoms):
-            pixels.append(resize(phantom.image, size))
-            found = phantom.findings[0] if phantom.findings else None
-            facts.append(
-                Facts(finding=found.name, side=found.side, zone=found.zone, size=found.size)
-                if found
-                else Facts(finding="normal")
-            )
-            captions.append(phantom.caption)
-            progress.advance(progress.task_ids[0])
-    return Pool(np.stack(pixels), tuple(facts), tuple(captions))

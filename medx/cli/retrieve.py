@@ -19,6 +19,7 @@ from medx.cli.options import (
     NameOption,
     OfflineOption,
     OutputOption,
+    ResumeOption,
     SeedOption,
     SetOption,
     SplitOption,
@@ -278,6 +279,7 @@ def train_encoder(
     seed: SeedOption = TrainEncoderConfig.seed,
     config: ConfigOption = None,
     set_: SetOption = None,
+    resume: ResumeOption = False,
     offline: OfflineOption = False,
 ) -> None:
     """Train the compact encoder from scratch; use it with --encoder compact --weights FOLDER."""
@@ -288,7 +290,7 @@ def train_encoder(
     settings = resolve_config(
         TrainEncoderConfig(), given=given_options(context), config_file=config, assignments=set_
     )
-    path = train(settings, load_dataset(settings.dataset, data_dir=data_dir), output)
+    path = train(settings, load_dataset(settings.dataset, data_dir=data_dir), output, resume=resume)
     print_line(f"wrote {path}")
 
 
