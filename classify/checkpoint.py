@@ -9,6 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from classify.calibration import Calibration
 from classify.model import Network, build_model
 from medx.core.errors import CheckpointError, MedxError
 from medx.core.files import atomic_path, sha256_file, write_json
@@ -32,8 +33,8 @@ class ModelDescription(Value):
     mean: list[float]
     std: list[float]
     horizontal_flip: bool = Field(description="Average over each image and its mirror image.")
-    tilt: list[float] = Field(description="What class weights added to the logits.")
     temperature: float = Field(gt=0)
+    bias: list[float] = Field(description="One a class, added after the temperature.")
     operating_point: float | None
     operating_point_rule: str | None
     dataset: str
@@ -41,6 +42,11 @@ class ModelDescription(Value):
     parameters: int
     weights_sha256: str
     disclaimer: str = DISCLAIMER
+
+    @property
+    def calibration(self) -> Calibration:
+        """How logits become probabilities."""
+        return Calibration(temperature=self.temperature, bias=tuple(self.bias))
 
 
 def save_tensors(

@@ -50,13 +50,13 @@ class TrainConfig:
     pretrained: bool = True
     weights: str | None = None
     size: int | None = None
-    epochs: int = 15
+    epochs: int = 20
     batch_size: int = 128
     learning_rate: float = 3e-3
     weight_decay: float = 0.05
     loss: str = "focal"
     focal_gamma: float = 1.0
-    focal_alpha: str | tuple[float, ...] | None = "balanced"
+    focal_alpha: str | tuple[float, ...] | None = None
     label_smoothing: float = 0.05
     mixup_alpha: float = 0.2
     augment: bool = True

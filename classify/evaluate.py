@@ -15,7 +15,8 @@ from classify.figures import save_confusion_matrix, save_failures, save_roc
 from classify.ledger import count_evaluations, record_evaluation
 from classify.metrics import Bootstrap, confusion_matrix, measure, measure_classes
 from classify.operating_points import apply_operating_point
-from classify.predict import Classifier, load_classifier, predictions_csv
+from classify.predict import Classifier, load_classifier
+from classify.prediction_files import predictions_csv
 from classify.results import EvaluationResult, Skipped
 from classify.selection import HALF, groups_of
 from medx.core.errors import InputError

@@ -7,8 +7,6 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
@@ -22,7 +20,7 @@ from classify.data import (
     native_size,
     training_splits,
 )
-from classify.losses import FocalLoss, balanced_alpha, weight_tilt
+from classify.losses import FocalLoss, balanced_alpha
 from classify.model import Network, build_model, check_model_name, default_size
 from medx.core.device import resolve_device
 from medx.core.errors import InputError
@@ -56,7 +54,6 @@ class Learner:
         accelerator: Device and precision.
         mean: By channel, of train.
         std: By channel, of train.
-        tilt: What class weights add to the logits ``(C,)``.
     """
 
     network: Network
@@ -66,7 +63,6 @@ class Learner:
     accelerator: Accelerator
     mean: Tensor
     std: Tensor
-    tilt: npt.NDArray[np.float32]
 
 
 def load_training_data(config: TrainConfig, dataset: Dataset) -> TrainingData:
@@ -97,17 +93,15 @@ def build_learner(config: TrainConfig, data: TrainingData) -> Learner:
     average = copy.deepcopy(network).requires_grad_(False)
     optimizer = torch.optim.AdamW(_parameter_groups(network, config.weight_decay))
     network, optimizer = accelerator.prepare(network, optimizer)
-    criterion = build_criterion(config, data)
     mean, std = channel_statistics(data.train.pixels)
     return Learner(
         network=network,
         average=average,
         optimizer=optimizer,
-        criterion=criterion.to(accelerator.device),
+        criterion=build_criterion(config, data).to(accelerator.device),
         accelerator=accelerator,
         mean=torch.tensor(mean, dtype=torch.float32, device=accelerator.device),
         std=torch.tensor(std, dtype=torch.float32, device=accelerator.device),
-        tilt=weight_tilt(criterion.alpha, len(data.classes)).numpy(),
     )
 
 

@@ -6,9 +6,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-#: Taken off a logit, this leaves a probability of practically zero.
-NEVER = 50.0
-
 
 def focal_loss(
     logits: Tensor,
@@ -109,17 +106,6 @@ def balanced_alpha(target: Tensor, num_classes: int) -> Tensor:
     present = counts > 0
     weights = torch.where(present, len(target) / (present.sum() * counts.clamp(min=1)), 0.0)
     return weights.float()
-
-
-def weight_tilt(alpha: Tensor | None, num_classes: int) -> Tensor:
-    """Return what class weights add to the logits ``(C,)``: their logarithm.
-
-    Weighted cross-entropy fits odds multiplied by the weights, so taking the tilt off gives back
-    the odds of the training data. A class of weight 0 was never learned: no odds are left for it.
-    """
-    if alpha is None:
-        return torch.zeros(num_classes)
-    return torch.where(alpha > 0, alpha.clamp(min=1e-12).log(), NEVER)
 
 
 def _soft_target(logits: Tensor, target: Tensor, label_smoothing: float) -> Tensor:

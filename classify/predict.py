@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +11,6 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from classify.calibration import calibrate
 from classify.checkpoint import ModelDescription, load_checkpoint
 from classify.data import as_tensor
 from classify.inference import compute_features, compute_logits
@@ -23,7 +20,6 @@ from classify.results import PredictionSet, Skipped
 from medx.core.console import track, warn
 from medx.core.device import resolve_device
 from medx.core.errors import InputError, MedxError
-from medx.core.files import write_json, write_text
 from medx.core.images import Image, Pixels, list_images, read_image, resize, to_grey, to_rgb
 from medx.core.values import Prediction
 from medx.datasets.manifest import Dataset
@@ -74,12 +70,8 @@ class Classifier:
         return resize(shaped, self.size)
 
     def logits(self, pixels: Pixels) -> Floats:
-        """Return logits ``(N, C)`` without the tilt of class weights, before the temperature.
-
-        Args:
-            pixels: ``uint8`` ``(N, S, S[, 3])``.
-        """
-        return -np.array(self.description.tilt, np.float32) + compute_logits(
+        """Return uncalibrated logits ``(N, C)`` of ``uint8`` pixels ``(N, S, S[, 3])``."""
+        return compute_logits(
             self.network,
             self._checked(pixels),
             mean=self.mean,
@@ -90,7 +82,7 @@ class Classifier:
 
     def probabilities(self, pixels: Pixels) -> Floats:
         """Return calibrated probabilities ``(N, C)`` of ``uint8`` pixels ``(N, S, S[, 3])``."""
-        return calibrate(self.logits(pixels), self.description.temperature)
+        return self.description.calibration.probabilities(self.logits(pixels))
 
     def features(self, pixels: Pixels) -> Floats:
         """Return pooled features ``(N, D)`` of ``uint8`` pixels ``(N, S, S[, 3])``."""
@@ -205,29 +197,6 @@ def predict_dataset(classifier: Classifier, dataset: Dataset, source: str) -> Pr
     )
     skipped = [Skipped(id=name, reason=reason) for name, reason in loaded.skipped]
     return _collect(classifier, source, predictions, skipped)
-
-
-def save_predictions(predictions: PredictionSet, run_dir: Path) -> PredictionSet:
-    """Write ``predictions.json`` and ``predictions.csv``; return the set with its folder."""
-    placed = predictions.model_copy(update={"run_dir": str(run_dir)})
-    write_text(run_dir / "predictions.csv", predictions_csv(placed.predictions))
-    write_json(run_dir / "predictions.json", placed.model_dump())
-    return placed
-
-
-def predictions_csv(predictions: Sequence[Prediction], targets: Sequence[str] | None = None) -> str:
-    """Return one row an image: id, truth when given, label, operating point, probabilities."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    classes = list(predictions[0].probabilities)
-    truth = ["target"] if targets is not None else []
-    writer.writerow(["id", *truth, "label", "operating_point", *(f"p_{c}" for c in classes)])
-    for i, p in enumerate(predictions):
-        known = [targets[i]] if targets is not None else []
-        # Nine digits tell any two float32 apart, so that ranks can be recomputed from the file.
-        values = (f"{p.probabilities[c]:.9g}" for c in classes)
-        writer.writerow([p.id, *known, p.label, p.operating_point, *values])
-    return buffer.getvalue()
 
 
 def _collect(

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from classify.calibration import calibrate, fit_temperature
+from classify.calibration import fit_calibration
 from classify.checkpoint import (
     WEIGHTS_FILE,
     ModelDescription,
@@ -38,7 +38,7 @@ def finish_training(
 ) -> TrainResult:
     """Calibrate the best epoch on val, choose the operating point there, write the run."""
     learner.average.load_state_dict(load_tensors(run_dir / WEIGHTS_FILE))
-    logits = -learner.tilt + compute_logits(
+    logits = compute_logits(
         learner.average,
         data.val.pixels,
         mean=learner.mean,
@@ -67,10 +67,10 @@ def describe_model(
     target: npt.NDArray[np.int64],
 ) -> ModelDescription:
     """Return the description of the weights in ``run_dir``, with what val decides."""
-    temperature = fit_temperature(logits, target)
+    calibration = fit_calibration(logits, target)
     operating_point = None
     if len(data.classes) == 2:
-        positive = calibrate(logits, temperature)[:, 1]
+        positive = calibration.probabilities(logits)[:, 1]
         operating_point = choose_operating_point(target == 1, positive, config.operating_point)
     return ModelDescription(
         architecture=config.model,
@@ -80,8 +80,8 @@ def describe_model(
         mean=learner.mean.tolist(),
         std=learner.std.tolist(),
         horizontal_flip=config.horizontal_flip,
-        tilt=learner.tilt.tolist(),
-        temperature=temperature,
+        temperature=calibration.temperature,
+        bias=list(calibration.bias),
         operating_point=operating_point,
         operating_point_rule=None if operating_point is None else config.operating_point,
         dataset=dataset.name,
@@ -107,7 +107,7 @@ def _summarise(
     description: ModelDescription,
     logits: npt.NDArray[np.float32],
 ) -> TrainResult:
-    probs = calibrate(logits, description.temperature)
+    probs = description.calibration.probabilities(logits)
     target, how = data.val.target.numpy(), Bootstrap(groups=groups_of(data.val.records))
     point = description.operating_point
     at_point = measure(target, probs, apply_operating_point(probs, point), how)

@@ -12,8 +12,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from rich.progress import Progress as Bar
+from scipy.special import softmax
 
-from classify.calibration import calibrate, negative_log_likelihood
+from classify.calibration import negative_log_likelihood
 from classify.checkpoint import WEIGHTS_FILE, save_tensors
 from classify.config import TrainConfig, as_mapping
 from classify.data import ImageSet, as_unit, normalise
@@ -142,7 +143,7 @@ def validate(
     started: float,
 ) -> Epoch:
     """Judge the averaged weights on val."""
-    logits = -learner.tilt + compute_logits(
+    logits = compute_logits(
         learner.average,
         images.pixels,
         mean=learner.mean,
@@ -155,7 +156,7 @@ def validate(
         epoch=epoch,
         train_loss=train_loss,
         val_loss=negative_log_likelihood(logits, target),
-        val_auroc=macro_auroc(target, calibrate(logits, 1.0)),
+        val_auroc=macro_auroc(target, softmax(logits, axis=1)),
         learning_rate=float(learner.optimizer.param_groups[0]["lr"]),
         seconds=time.perf_counter() - started,
     )

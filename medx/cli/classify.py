@@ -69,8 +69,9 @@ def train(
         float, typer.Option(min=0, help="Focusing exponent; 0 is cross-entropy.")
     ] = TrainConfig.focal_gamma,
     focal_alpha: Annotated[
-        str, typer.Option(help="balanced, none, or one weight a class: 0.6,0.4.")
-    ] = str(TrainConfig.focal_alpha),
+        str | None,
+        typer.Option(help="none, balanced, or one weight a class: 0.6,0.4. [default: none]"),
+    ] = None,
     patience: Annotated[
         int | None, typer.Option(min=1, help="Stop after N epochs without a better val AUC.")
     ] = TrainConfig.patience,
@@ -177,7 +178,8 @@ def predict(
     assignments: SetOption = None,
 ) -> None:
     """Predict an image file, a folder of images or a dataset split."""
-    from classify.predict import load_classifier, predict_dataset, predict_paths, save_predictions
+    from classify.predict import load_classifier, predict_dataset, predict_paths
+    from classify.prediction_files import save_predictions
     from classify.runs import choose_run
     from medx.core.console import print_json
     from medx.core.runs import create_run_dir, save_config

@@ -69,7 +69,7 @@ def test_cross_entropy_is_focal_loss_that_focuses_on_nothing(data):
 
 
 def test_balanced_weights_come_from_train(data):
-    alpha = build_criterion(TrainConfig(), data).alpha
+    alpha = build_criterion(TrainConfig(focal_alpha="balanced"), data).alpha
     torch.testing.assert_close(alpha, torch.tensor([60 / (2 * 20), 60 / (2 * 40)]))
 
 

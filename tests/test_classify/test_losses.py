@@ -11,7 +11,6 @@ from classify.losses import (
     balanced_alpha,
     binary_focal_loss,
     focal_loss,
-    weight_tilt,
 )
 
 
@@ -135,30 +134,3 @@ def test_shapes_that_do_not_fit_are_named():
         focal_loss(torch.zeros(2, 3), torch.zeros(3, dtype=torch.long))
     with pytest.raises(ValueError, match="target must have the shape of logits"):
         binary_focal_loss(torch.zeros(2), torch.zeros(2, 1))
-
-
-def test_taking_the_tilt_off_gives_back_the_odds_of_the_data():
-    """Fitted to 3:1 data with balanced weights, one bias per class learns even odds."""
-    target = torch.tensor([0] * 30 + [1] * 10)
-    alpha = balanced_alpha(target, 2)
-    logits = torch.zeros(2, requires_grad=True)
-    optimizer = torch.optim.LBFGS([logits], lr=0.5, max_iter=100)
-
-    def closure():
-        optimizer.zero_grad()
-        loss = focal_loss(logits.expand(40, 2), target, gamma=0.0, alpha=alpha).mean()
-        loss.backward()
-        return loss
-
-    optimizer.step(closure)
-    torch.testing.assert_close(logits.softmax(0), torch.tensor([0.5, 0.5]), atol=1e-4, rtol=0)
-    untilted = (logits - weight_tilt(alpha, 2)).softmax(0)
-    torch.testing.assert_close(untilted, torch.tensor([0.75, 0.25]), atol=1e-4, rtol=0)
-
-
-def test_a_class_never_learned_is_never_predicted():
-    tilt = weight_tilt(torch.tensor([1.0, 0.0, 2.0]), 3)
-    probs = (torch.zeros(3) - tilt).softmax(0)
-    assert torch.isfinite(tilt).all()
-    assert probs[1] < 1e-20
-    assert torch.equal(weight_tilt(None, 3), torch.zeros(3))

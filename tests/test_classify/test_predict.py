@@ -11,8 +11,8 @@ from classify.predict import (
     load_classifier,
     predict_dataset,
     predict_paths,
-    save_predictions,
 )
+from classify.prediction_files import save_predictions
 from classify.results import PredictionSet
 from medx.core.errors import CheckpointError, InputError
 
@@ -29,7 +29,8 @@ def pixels(binary):
 
 def test_probabilities_are_calibrated_logits(classifier, pixels):
     probs = classifier.probabilities(pixels)
-    scaled = np.exp(classifier.logits(pixels) / classifier.description.temperature)
+    about = classifier.description
+    scaled = np.exp(classifier.logits(pixels) / about.temperature + np.array(about.bias))
     np.testing.assert_allclose(probs, scaled / scaled.sum(axis=1, keepdims=True), rtol=1e-4)
     assert probs.dtype == np.float32
 
