@@ -37,8 +37,8 @@ class Calibration:
 
     def scaled(self, logits: Floats) -> npt.NDArray[np.float64]:
         """Return calibrated logits ``(N, C)``."""
-        scaled: npt.NDArray[np.float64] = np.asarray(logits, np.float64) / self.temperature
-        return scaled + np.array(self.bias)
+        scaled = np.asarray(logits, np.float64) / self.temperature + np.array(self.bias)
+        return np.asarray(scaled, np.float64)
 
     def probabilities(self, logits: Floats) -> npt.NDArray[np.float32]:
         """Return calibrated probabilities ``(N, C)``."""
