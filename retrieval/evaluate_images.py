@@ -13,6 +13,7 @@ from retrieval.config import EvaluateConfig
 from retrieval.evaluation import PrecisionRow, ProtocolResult
 from retrieval.index import GalleryIndex
 from retrieval.metrics import precision_at_k
+from retrieval.related import Relatives
 from retrieval.relevance import Relevance
 
 Rows = npt.NDArray[np.int64]
@@ -82,25 +83,17 @@ def groups_of(index: GalleryIndex, rows: Rows) -> list[str] | None:
 def _banned(index: GalleryIndex, queries: Rows, gallery: Rows) -> tuple[list[Rows], int, int]:
     """Return the gallery positions each query must not meet, and how many by each reason."""
     hashes, groups = index.items.column("content_hash"), index.items.column("group")
-    same_hash, same_group = _positions(hashes, gallery), _positions(groups, gallery)
+    known = Relatives(index.items, gallery)
     itself = {int(row): position for position, row in enumerate(gallery)}
     banned, duplicates, grouped = [], 0, 0
     for query in queries:
         own = {itself[int(query)]} if int(query) in itself else set()
-        copies = set(same_hash.get(hashes[query], ())) - own
-        relatives = set(same_group.get(groups[query], ())) - own - copies
+        copies = known.copies(hashes[query]) - own
+        relatives = known.group(groups[query]) - own - copies
         duplicates += len(copies)
         grouped += len(relatives)
         banned.append(np.array(sorted(own | copies | relatives), np.int64))
     return banned, duplicates, grouped
-
-
-def _positions(column: Sequence[str | None], rows: Rows) -> dict[str | None, list[int]]:
-    table: dict[str | None, list[int]] = {}
-    for position, row in enumerate(rows):
-        if column[row]:
-            table.setdefault(column[row], []).append(position)
-    return table
 
 
 def _chances(

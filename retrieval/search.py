@@ -97,8 +97,16 @@ def id_search(
     *,
     top_k: int = SearchConfig.top_k,
     split: str = SearchConfig.split,
+    exclude_ids: Sequence[str] = (),
 ) -> SearchResult:
     """Return the images most like an indexed one, itself left out by id; no encoder is needed.
+
+    Args:
+        index: The gallery.
+        record_id: The indexed image.
+        top_k: How many hits.
+        split: Only images of this split.
+        exclude_ids: Ids to leave out beside its own, such as its ``related_ids``.
 
     Raises:
         UnknownNameError: When no image has that id.
@@ -106,7 +114,7 @@ def id_search(
     """
     row = index.items.row(record_id)
     query = index.embeddings(np.array([row]))
-    hits = _nearest(index, query, top_k, split, exclude=[record_id])
+    hits = _nearest(index, query, top_k, split, exclude=list({record_id, *exclude_ids}))
     same = _same_content(index, index.items.item(row).content_hash, hits)
     return _result(index, "image", record_id, hits, split=split, same=same)
 
