@@ -5,16 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from pydantic import Field, ValidationError
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-from torch import Tensor
 
 from classify.calibration import Calibration
 from classify.model import Network, build_model
 from medx.core.errors import CheckpointError, MedxError
-from medx.core.files import atomic_path, sha256_file, write_json
+from medx.core.files import sha256_file, write_json
 from medx.core.runs import load_json
 from medx.core.settings import DISCLAIMER
+from medx.core.training import load_tensors
 from medx.core.values import Value
 
 WEIGHTS_FILE = "model.safetensors"
@@ -47,30 +45,6 @@ class ModelDescription(Value):
     def calibration(self) -> Calibration:
         """How logits become probabilities."""
         return Calibration(temperature=self.temperature, bias=tuple(self.bias))
-
-
-def save_tensors(
-    path: Path, tensors: dict[str, Tensor], *, metadata: dict[str, str] | None = None
-) -> None:
-    """Write tensors as safetensors, atomically and independent of device and layout."""
-    plain = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
-    with atomic_path(path) as temporary:
-        save_file(plain, temporary, metadata=metadata)
-
-
-def load_tensors(path: Path) -> dict[str, Tensor]:
-    """Read safetensors.
-
-    Raises:
-        CheckpointError: When the file is missing, truncated or of another kind.
-    """
-    try:
-        tensors: dict[str, Tensor] = load_file(path)
-        return tensors
-    except FileNotFoundError as error:
-        raise CheckpointError(f"{path} is missing: the run did not finish?") from error
-    except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{path} is damaged: {error}", hint=RETRAIN) from error
 
 
 def load_checkpoint(run_dir: Path) -> tuple[Network, ModelDescription]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,8 +26,6 @@ from medx.core.errors import InputError
 from medx.datasets.manifest import Dataset
 
 PRECISION_NAMES = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
-WARM_UP_SHARE = 0.3
-START_SHARE, END_SHARE = 1 / 25, 1e-4
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -131,26 +128,6 @@ def initial_weights(config: TrainConfig) -> str:
     return f"pretrained {config.model} of timm"
 
 
-def one_cycle(step: int, total: int, peak: float) -> float:
-    """Return the learning rate of a step: cosine up, then cosine down (Smith 2018)."""
-    warm_up = max(1.0, WARM_UP_SHARE * total)
-    if step < warm_up:
-        return peak * _between(START_SHARE, 1.0, step / warm_up)
-    return peak * _between(1.0, END_SHARE, (step - warm_up) / max(1.0, total - warm_up))
-
-
-@torch.no_grad()
-def update_average(average: nn.Module, network: nn.Module, decay: float, step: int) -> None:
-    """Move ``average`` towards ``network``; young averages forget their start faster."""
-    share = 1.0 - min(decay, (1 + step) / (10 + step))
-    latest = network.state_dict()
-    for name, held in average.state_dict().items():
-        if held.is_floating_point():
-            held.lerp_(latest[name], share)
-        else:
-            held.copy_(latest[name])
-
-
 def _start_accelerator(config: TrainConfig) -> Accelerator:
     device = resolve_device(config.device)
     if config.precision == "fp16" and device == "cpu":
@@ -177,7 +154,3 @@ def _parameter_groups(network: nn.Module, weight_decay: float) -> list[dict[str,
         {"params": matrices, "weight_decay": weight_decay},
         {"params": vectors, "weight_decay": 0.0},
     ]
-
-
-def _between(start: float, end: float, share: float) -> float:
-    return end + (start - end) * (1.0 + math.cos(math.pi * share)) / 2.0

@@ -11,7 +11,6 @@ from classify.calibration import fit_calibration
 from classify.checkpoint import (
     WEIGHTS_FILE,
     ModelDescription,
-    load_tensors,
     save_description,
 )
 from classify.config import TrainConfig
@@ -23,6 +22,7 @@ from classify.operating_points import apply_operating_point, choose_operating_po
 from classify.results import Skipped, TrainResult
 from classify.training_state import STATE_FILE, Progress
 from medx.core.files import sha256_file, write_json
+from medx.core.training import load_tensors
 from medx.datasets.manifest import Dataset, Record
 
 HALF = 0.5

@@ -15,7 +15,7 @@ from rich.progress import Progress as Bar
 from scipy.special import softmax
 
 from classify.calibration import negative_log_likelihood
-from classify.checkpoint import WEIGHTS_FILE, save_tensors
+from classify.checkpoint import WEIGHTS_FILE
 from classify.config import TrainConfig, as_mapping
 from classify.data import ImageSet, as_unit, normalise
 from classify.inference import compute_logits
@@ -24,8 +24,6 @@ from classify.learner import (
     TrainingData,
     build_learner,
     load_training_data,
-    one_cycle,
-    update_average,
 )
 from classify.metrics import macro_auroc
 from classify.mixup import mixup
@@ -36,6 +34,7 @@ from medx.core.console import note, progress_bar
 from medx.core.device import seed_everything
 from medx.core.errors import InputError
 from medx.core.runs import load_config, load_json, logging_to, save_config
+from medx.core.training import one_cycle, save_tensors, update_average
 from medx.datasets.augment import augment, seed_step
 from medx.datasets.manifest import Dataset
 

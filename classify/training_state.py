@@ -11,14 +11,12 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import torch
 from safetensors import SafetensorError, safe_open
-from torch import Tensor
 
-from classify.checkpoint import load_tensors, save_tensors
 from classify.learner import Learner
 from classify.results import Epoch
 from medx.core.errors import CheckpointError
+from medx.core.training import load_tensors, restore_training, save_tensors, training_tensors
 
 STATE_FILE = "checkpoint.safetensors"
 
@@ -47,10 +45,7 @@ class Progress:
 
 def save_state(run_dir: Path, progress: Progress, learner: Learner) -> None:
     """Write ``checkpoint.safetensors``; its header holds ``progress`` as JSON."""
-    tensors = {f"network.{k}": v for k, v in learner.network.state_dict().items()}
-    tensors |= {f"average.{k}": v for k, v in learner.average.state_dict().items()}
-    for index, values in learner.optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{index}.{k}": torch.as_tensor(v) for k, v in values.items()}
+    tensors = training_tensors(learner.network, learner.average, learner.optimizer)
     scaler = learner.accelerator.scaler  # of fp16 only
     about = {
         "history": [epoch.model_dump() for epoch in progress.history],
@@ -71,14 +66,7 @@ def load_state(run_dir: Path, learner: Learner) -> Progress:
     try:
         with safe_open(path, framework="pt") as stream:
             about = json.loads(stream.metadata()["progress"])
-        learner.network.load_state_dict(_below("network.", tensors))
-        learner.average.load_state_dict(_below("average.", tensors))
-        held: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in _below("optimizer.", tensors).items():
-            index, _, key = name.partition(".")
-            held.setdefault(int(index), {})[key] = tensor
-        groups = learner.optimizer.state_dict()["param_groups"]
-        learner.optimizer.load_state_dict({"state": held, "param_groups": groups})
+        restore_training(tensors, learner.network, learner.average, learner.optimizer)
         if about["scaler"] is not None and learner.accelerator.scaler is not None:
             learner.accelerator.scaler.load_state_dict(about["scaler"])
         history = [Epoch.model_validate(epoch) for epoch in about["history"]]
@@ -88,7 +76,3 @@ def load_state(run_dir: Path, learner: Learner) -> Progress:
         raise CheckpointError(
             f"{path} does not fit this run: {reason}", hint="start afresh without --resume"
         ) from error
-
-
-def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

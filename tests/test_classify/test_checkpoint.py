@@ -4,9 +4,10 @@ import shutil
 import pytest
 import torch
 
-from classify.checkpoint import load_checkpoint, load_tensors, save_tensors
+from classify.checkpoint import load_checkpoint
 from medx.core.errors import CheckpointError
 from medx.core.files import sha256_file
+from medx.core.training import load_tensors, save_tensors
 
 
 @pytest.fixture

@@ -1,4 +1,3 @@
-import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -9,8 +8,6 @@ from classify.learner import (
     build_learner,
     initial_weights,
     load_training_data,
-    one_cycle,
-    update_average,
 )
 from medx.core.errors import InputError, UnknownNameError
 from medx.datasets.manifest import load_manifest
@@ -19,39 +16,6 @@ from medx.datasets.manifest import load_manifest
 @pytest.fixture
 def data(two_class):
     return load_training_data(TrainConfig(), load_manifest(two_class))
-
-
-def test_the_rate_rises_to_its_peak_and_falls_to_nothing():
-    rates = [one_cycle(step, 100, 1.0) for step in range(101)]
-    assert max(rates) == rates[30] == pytest.approx(1.0)
-    assert rates[0] == pytest.approx(1 / 25)
-    assert rates[100] == pytest.approx(1e-4)
-    assert np.all(np.diff(rates[:31]) > 0)
-    assert np.all(np.diff(rates[30:]) < 0)
-
-
-@pytest.mark.parametrize("total", [1, 2, 3])
-def test_the_shortest_schedules_have_a_rate_at_every_step(total):
-    assert all(0 < one_cycle(step, total, 1.0) <= 1.0 for step in range(total))
-
-
-def test_the_average_is_the_exponential_one():
-    network, average = nn.Linear(1, 1, bias=False), nn.Linear(1, 1, bias=False)
-    expected = float(average.weight.detach())
-    for step, value in enumerate([3.0, -1.0, 4.0]):
-        nn.init.constant_(network.weight, value)
-        update_average(average, network, 0.25, step)
-        decay = min(0.25, (1 + step) / (10 + step))
-        expected = decay * expected + (1 - decay) * value
-    assert float(average.weight.detach()) == pytest.approx(expected)
-
-
-def test_no_decay_keeps_the_latest_weights_and_statistics():
-    network, average = nn.BatchNorm1d(2), nn.BatchNorm1d(2)
-    network(torch.randn(8, 2) + 3)
-    update_average(average, network, 0.0, 5)
-    for name, tensor in network.state_dict().items():
-        torch.testing.assert_close(average.state_dict()[name], tensor)
 
 
 def test_scales_and_shifts_are_not_decayed(data):
