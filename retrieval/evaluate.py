@@ -34,8 +34,9 @@ def evaluate_index(
     started = time.perf_counter()
     protocols, notes = _image_protocols(index, config)
     note("text→image over the same images")
-    protocols.append(evaluate_texts(index, encoder, config))
-    notes += _text_notes(protocols[-1])
+    texts = evaluate_texts(index, encoder, config)
+    notes += _text_notes(texts)
+    protocols += [texts] if texts.rows else []
     for message in notes:
         warn(message)
     description = index.description
@@ -87,7 +88,14 @@ def _image_protocols(
 
 
 def _text_notes(result: ProtocolResult) -> list[str]:
-    return [
+    notes = [
         f"the encoder never learned {', '.join(words)} of the prompts for {label!r}"
         for label, words in result.unknown_words.items()
+        if label not in result.unmeasured
     ]
+    if result.unmeasured:
+        names = ", ".join(repr(label) for label in result.unmeasured)
+        notes.append(f"not measured: the encoder knows none of the words of {names}")
+    if not result.rows:
+        notes.append("no text→image protocol: no class is left to measure")
+    return notes

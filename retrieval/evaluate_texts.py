@@ -12,7 +12,7 @@ import numpy.typing as npt
 from medx.core.statistics import bootstrap_interval
 from medx.core.values import Interval
 from retrieval.config import EvaluateConfig
-from retrieval.encoders.base import Encoder
+from retrieval.encoders.base import Encoder, UnknownWords
 from retrieval.evaluate_images import groups_of, labelled
 from retrieval.evaluation import PrecisionRow, ProtocolResult
 from retrieval.index import GalleryIndex
@@ -47,7 +47,9 @@ def evaluate_texts(index: GalleryIndex, encoder: Encoder, config: EvaluateConfig
     """Return P@k of each class's prompts over the labelled images of the config's split.
 
     The prompts of a class are embedded, averaged and searched as one query. The interval resamples
-    the gallery, since there is one query a class.
+    the gallery, since there is one query a class. A class of whose prompts the encoder knows no
+    telling word is ``unmeasured``: its ranking would be the order of the rows. There are no
+    ``rows`` when that is every class.
 
     Raises:
         IndexMismatchError: When another encoder made the index.
@@ -56,15 +58,13 @@ def evaluate_texts(index: GalleryIndex, encoder: Encoder, config: EvaluateConfig
     index.check_encoder(encoder)
     rows, gaps = labelled(index, index.items.split_rows(config.split))
     gallery = index.subset(rows)
+    gallery.check_top_k(max(config.top_ks))
     relevance = Relevance([str(label) for label in gallery.items.column("label")])
     prompts = {label: prompts_for(label) for label in relevance.labels}
-    queries = np.stack([encoder.embed_texts(texts).mean(axis=0) for texts in prompts.values()])
-    found = gallery.search(queries, len(rows))
-    gallery.check_top_k(max(config.top_ks))
-    rankings = {
-        label: Ranking(relevant=relevance.having(label)[order], rank_of=np.argsort(order))
-        for label, order in zip(relevance.labels, found.rows, strict=True)
-    }
+    unknown = {label: [encoder.unknown_words(t) for t in texts] for label, texts in prompts.items()}
+    unmeasured = [label for label, found in unknown.items() if all(u.all_unknown for u in found)]
+    measured = {label: texts for label, texts in prompts.items() if label not in unmeasured}
+    rankings = _rankings(gallery, encoder, measured, relevance)
     groups = groups_of(index, rows)
     interval = partial(bootstrap_interval, groups=groups, seed=config.seed)
     return ProtocolResult(
@@ -72,12 +72,13 @@ def evaluate_texts(index: GalleryIndex, encoder: Encoder, config: EvaluateConfig
         protocol="class-prompts",
         split=config.split,
         gallery_split=config.split,
-        queries=len(prompts),
+        queries=len(measured),
         gallery=len(rows),
         resampled="gallery images" if groups is None else "groups of gallery images",
         unlabelled=gaps,
         prompts=prompts,
-        unknown_words=_unknown(encoder, prompts),
+        unknown_words=_unknown(unknown),
+        unmeasured=tuple(unmeasured),
         rows=tuple(_rows(rankings, config.top_ks, interval)),
         average_precisions=tuple(
             _row(label, [ranking], None, int(ranking.relevant.sum()), interval)
@@ -86,10 +87,26 @@ def evaluate_texts(index: GalleryIndex, encoder: Encoder, config: EvaluateConfig
     )
 
 
-def _unknown(encoder: Encoder, prompts: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+def _rankings(
+    gallery: GalleryIndex,
+    encoder: Encoder,
+    prompts: dict[str, tuple[str, ...]],
+    relevance: Relevance,
+) -> dict[str, Ranking]:
+    if not prompts:
+        return {}
+    queries = np.stack([encoder.embed_texts(texts).mean(axis=0) for texts in prompts.values()])
+    found = gallery.search(queries, len(gallery))
+    return {
+        label: Ranking(relevant=relevance.having(label)[order], rank_of=np.argsort(order))
+        for label, order in zip(prompts, found.rows, strict=True)
+    }
+
+
+def _unknown(unknown: dict[str, list[UnknownWords]]) -> dict[str, tuple[str, ...]]:
     words = {
-        label: tuple(dict.fromkeys(w for text in texts for w in encoder.unknown_words(text).words))
-        for label, texts in prompts.items()
+        label: tuple(dict.fromkeys(word for u in found for word in u.words))
+        for label, found in unknown.items()
     }
     return {label: missing for label, missing in words.items() if missing}
 
@@ -98,6 +115,8 @@ def _rows(
     rankings: dict[str, Ranking], top_ks: Sequence[int], interval: Callable[..., Interval]
 ) -> list[PrecisionRow]:
     everything = list(rankings.values())
+    if not everything:
+        return []
     count = len(everything[0].relevant)
     rows = []
     for top_k in top_ks:
@@ -126,6 +145,8 @@ def _row(
 
 
 def _precision(rankings: Sequence[Ranking], top_k: int | None, drawn: Rows) -> float:
+    if top_k is not None and len(drawn) < top_k:
+        return float("nan")  # a draw of small groups only; the bootstrap leaves it out
     if top_k is None:
         return float(np.mean([average_precision(r.drawn(drawn))[0] for r in rankings]))
     return float(np.mean([precision_at_k(r.drawn(drawn, top_k), top_k)[0] for r in rankings]))

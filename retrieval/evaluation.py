@@ -54,6 +54,9 @@ class ProtocolResult(Value):
     unlabelled: int = Field(default=0, description="Images left out for want of a label.")
     prompts: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     unknown_words: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    unmeasured: tuple[str, ...] = Field(
+        default=(), description="Classes left out: the encoder knows no word of their prompts."
+    )
     rows: tuple[PrecisionRow, ...]
     average_precisions: tuple[PrecisionRow, ...] = Field(
         default=(), description="Over the whole ranking, one a class; only for text→image."

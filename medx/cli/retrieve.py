@@ -331,7 +331,8 @@ def _print_evaluation(result: EvaluationResult) -> None:
             title=f"{p.task}, {p.protocol}: {made_up}{result.dataset}, {p.queries} queries of "
             f"split {p.split} in {p.gallery} images of split {p.gallery_split} "
             f"(encoder {result.encoder.name}; left out: {p.excluded_duplicates} duplicate pairs, "
-            f"{p.excluded_same_group} same-group pairs)",
+            f"{p.excluded_same_group} same-group pairs)"
+            + (f"\nnot measured: {', '.join(p.unmeasured)}" if p.unmeasured else ""),
         )
 
 

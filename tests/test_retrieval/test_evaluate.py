@@ -182,6 +182,36 @@ def test_hits_below_zero_similarity_still_count(toy):
     assert result.row(3, scope="class", label="ring").precision.estimate == 1.0
 
 
+def test_classes_the_encoder_has_no_word_for_are_not_measured(toy, tmp_path):
+    index = make_index(make_items(30, labels=("ring", "trophozoite", "schizont")))
+    result = evaluate_texts(index, toy, CONFIG)
+    assert (result.unmeasured, result.queries) == (("schizont",), 2)
+    assert {row.label for row in result.rows} == {None, "ring", "trophozoite"}
+    macro = result.row(1, scope="macro").precision.estimate
+    each = [
+        result.row(1, scope="class", label=name).precision.estimate
+        for name in ("ring", "trophozoite")
+    ]
+    assert macro == pytest.approx(np.mean(each))
+    whole = save_evaluation(evaluate_index(index, toy, CONFIG), tmp_path)
+    assert "not measured: the encoder knows none of the words of 'schizont'" in whole.notes
+
+
+def test_no_class_left_skips_the_text_protocol(toy, tmp_path):
+    index = make_index(make_items(20, labels=("schizont", "gametocyte")))
+    result = save_evaluation(evaluate_index(index, toy, CONFIG), tmp_path)
+    assert [p.task for p in result.protocols] == ["image-to-image"]
+    assert any("no text→image protocol" in note for note in result.notes)
+
+
+def test_draws_of_too_few_images_are_left_out(toy):
+    """One patient has nearly all the images: many a draw of patients holds fewer than k."""
+    items = make_items(12, group=["big"] * 9 + ["p1", "p2", "p3"])
+    result = evaluate_texts(make_index(items), toy, EvaluateConfig(top_ks=(8,)))
+    interval = result.row(8, scope="macro").precision
+    assert interval.low <= interval.estimate <= interval.high
+
+
 def test_whole_evaluation_is_written(toy_index, toy, tmp_path):
     result = save_evaluation(evaluate_index(toy_index, toy), tmp_path)
     protocols = [(p.task, p.protocol) for p in result.protocols]
