@@ -149,6 +149,7 @@ def _describe(
         count=len(items),
         dataset=dataset.name,
         dataset_source=dataset_source(dataset),
+        encoder_weights=str(encoder.weights_folder) if encoder.weights_folder else None,
         modality=dataset.modality,
         classes=dataset.classes,
         synthetic=dataset.synthetic,

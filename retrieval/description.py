@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,7 +11,7 @@ from pydantic import Field, ValidationError
 from medx.core.errors import InputError
 from medx.core.settings import DISCLAIMER
 from medx.core.values import Value
-from retrieval.encoders.base import Fingerprint
+from retrieval.encoders.base import Encoder, Fingerprint
 from retrieval.locate import DESCRIPTION_FILE
 
 
@@ -26,6 +27,9 @@ class IndexDescription(Value):
     count: int
     dataset: str
     dataset_source: str = Field(description="What --dataset takes to read the images again.")
+    encoder_weights: str | None = Field(
+        default=None, description="The folder that --weights named when the index was built."
+    )
     modality: str = ""
     classes: tuple[str, ...] = ()
     synthetic: bool = False
@@ -35,12 +39,20 @@ class IndexDescription(Value):
     created: str = ""
     disclaimer: str = DISCLAIMER
 
-    def build_command(self, encoder: str | None = None) -> str:
+    def build_command(self, encoder: Encoder | None = None) -> str:
         """Return the command that builds this index again, by its own encoder or another."""
-        return (
-            f"medx retrieve build --dataset {self.dataset_source} "
-            f"--encoder {encoder or self.encoder.name} --name {self.name}"
+        command = build_command(
+            self.dataset_source,
+            encoder.name if encoder else self.encoder.name,
+            encoder.weights_folder if encoder else self.encoder_weights,
         )
+        return f"{command} --name {shlex.quote(self.name)}"
+
+
+def build_command(source: str, encoder: str, weights: Path | str | None = None) -> str:
+    """Return the command that indexes a dataset with an encoder under the usual name."""
+    command = f"medx retrieve build --dataset {shlex.quote(source)} --encoder {encoder}"
+    return f"{command} --weights {shlex.quote(str(weights))}" if weights else command
 
 
 def load_description(index_dir: Path) -> IndexDescription:

@@ -9,6 +9,7 @@ from medx.core import settings
 from medx.core.console import note
 from medx.core.errors import IndexMismatchError, InputError
 from retrieval.config import AUTO, GalleryConfig
+from retrieval.description import build_command
 from retrieval.encoders.base import Encoder
 from retrieval.encoders.load import choose_encoder, load_encoder
 from retrieval.index import GalleryIndex
@@ -64,10 +65,23 @@ def open_gallery(config: GalleryConfig | None = None) -> Gallery:
     if held not in (name, source):
         raise InputError(
             f"index {index.name} holds another dataset of the same name, from {held}",
-            hint=f"medx retrieve build --dataset {source} --encoder {choice.name} --name OTHER, "
+            hint=f"{build_command(source, choice.name, config.weights)} --name OTHER, "
             "then pass --index OTHER",
         )
+    _check_whole(index, build_command(source, choice.name, config.weights))
     return Gallery(index, config, choice.reason)
+
+
+def _check_whole(index: GalleryIndex, command: str) -> None:
+    made = index.description.settings
+    split, limit = made.get("split", "all"), made.get("limit")
+    if split != "all" or limit is not None:
+        part = f"split {split}" + (f", the first {limit} images" if limit is not None else "")
+        raise InputError(
+            f"index {index.name} holds only a part of its dataset ({part})",
+            hint=f"build the whole one: {command}; or use this one on purpose: "
+            f"--index {index.name}",
+        )
 
 
 def _open_named(config: GalleryConfig, name: str) -> Gallery:
@@ -77,11 +91,12 @@ def _open_named(config: GalleryConfig, name: str) -> Gallery:
         return Gallery(index, config, f"auto: index {index.name} was built by it")
     asked = choose_encoder(config.encoder).name
     if asked != made_by:
-        source = index.description.dataset_source
+        command = build_command(index.description.dataset_source, asked, config.weights)
+        own = index.description.encoder_weights
+        same = f"--encoder {made_by}" + (f" --weights {own}" if own else "")
         raise IndexMismatchError(
             f"index {index.name} was built by {made_by}, not by {asked}",
-            hint=f"pass --encoder {made_by}, or build another: "
-            f"medx retrieve build --dataset {source} --encoder {asked}",
+            hint=f"pass {same}, or build another: {command}",
         )
     return Gallery(index, config, "asked for by name")
 

@@ -110,10 +110,12 @@ class GalleryIndex:
     def check_encoder(self, encoder: Encoder) -> None:
         """Raise ``IndexMismatchError`` unless ``encoder`` made this index."""
         if encoder.fingerprint != self.description.encoder:
+            made_with = self.description.encoder_weights
+            hint = f"build it again: {self.description.build_command(encoder)}"
             raise IndexMismatchError(
                 f"index {self.name} was built by {self.description.encoder}, "
                 f"not by {encoder.fingerprint}",
-                hint=f"build it again: {self.description.build_command(encoder.name)}",
+                hint=f"pass --weights {made_with}, or {hint}" if made_with else hint,
             )
 
     def embeddings(self, rows: npt.NDArray[np.int64] | None = None) -> Embeddings:

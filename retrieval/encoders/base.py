@@ -65,6 +65,9 @@ class Encoder(ABC):
     #: Why this encoder was taken; ``load_encoder`` fills it in.
     reason: str = "asked for by name"
 
+    #: The folder that ``--weights`` named, None for the usual place; ``load_encoder`` fills it in.
+    weights_folder: Path | None = None
+
     @classmethod
     def load(cls, *, weights: Path | None = None, device: str = "auto") -> Encoder:
         """Return a ready encoder.

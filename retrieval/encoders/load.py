@@ -45,7 +45,6 @@ def load_encoder(
     *,
     weights: Path | None = None,
     device: str = AUTO,
-    offline: bool = False,
 ) -> Encoder:
     """Load an encoder; what ``auto`` took, and why, goes to stderr and into ``reason``.
 
@@ -53,11 +52,12 @@ def load_encoder(
         UnknownNameError: When no encoder has that name.
         WeightsUnavailableError: When its weights cannot be had.
     """
-    if offline or settings.offline():
+    if settings.offline():
         settings.set_offline()
     choice = choose_encoder(name, weights=weights)
     if name == AUTO:
         note(f"encoder {choice.name} ({choice.reason})")
     encoder: Encoder = ENCODERS.load(choice.name).load(weights=weights, device=device)
     encoder.reason = choice.reason
+    encoder.weights_folder = weights.resolve() if weights else None
     return encoder

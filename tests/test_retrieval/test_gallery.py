@@ -7,7 +7,7 @@ from medx.core import settings
 from medx.core.errors import IndexMismatchError, InputError, UnknownNameError
 from medx.datasets.catalog import load_dataset
 from retrieval.build import build_index
-from retrieval.config import GalleryConfig
+from retrieval.config import BuildConfig, GalleryConfig
 from retrieval.gallery import open_gallery
 from retrieval.image_query import search_like
 
@@ -80,6 +80,28 @@ def test_two_datasets_of_one_name_do_not_answer_for_each_other(config, two_class
     with pytest.raises(InputError, match="holds another dataset of the same name") as raised:
         open_gallery(GalleryConfig(dataset=str(other), encoder="toy"))
     assert "--name OTHER" in raised.value.hint
+
+
+@pytest.mark.parametrize("part", [{"split": "test"}, {"limit": 7}])
+def test_a_part_does_not_pass_for_the_dataset(two_class, config, part):
+    index_dir = settings.index_dir() / "two-toy"
+    build_index(load_dataset(str(two_class)), ToyEncoder(), index_dir, BuildConfig(**part))
+    with pytest.raises(InputError, match="holds only a part") as raised:
+        open_gallery(config)
+    assert f"medx retrieve build --dataset {two_class} --encoder toy;" in raised.value.hint
+    assert len(open_gallery(GalleryConfig(index="two-toy")).index) < 180
+
+
+def test_hints_name_the_weights_folder(two_class, config, tmp_path):
+    built_by, other = ToyEncoder(weights_sha256="1" * 64), ToyEncoder(weights_sha256="2" * 64)
+    built_by.weights_folder, other.weights_folder = tmp_path / "one", tmp_path / "two"
+    build_index(load_dataset(str(two_class)), built_by, settings.index_dir() / "two-toy")
+    gallery = open_gallery(config)
+    assert f"--weights {tmp_path / 'one'} --name" in gallery.index.description.build_command()
+    with pytest.raises(IndexMismatchError) as raised:
+        gallery.index.check_encoder(other)
+    assert raised.value.hint.startswith(f"pass --weights {tmp_path / 'one'}, or build it again")
+    assert f"--weights {tmp_path / 'two'} --name two-toy" in raised.value.hint
 
 
 def test_half_written_index_is_named_damaged(config):
