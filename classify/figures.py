@@ -21,7 +21,7 @@ def save_training_curves(history: Sequence[Epoch], path: Path) -> Path:
     figure = new_figure(8, 3.4, title="training")
     losses, areas = figure.subplots(1, 2)
     epochs = [epoch.epoch for epoch in history]
-    losses.plot(epochs, [epoch.train_loss for epoch in history], marker=".", label="train (focal)")
+    losses.plot(epochs, [epoch.train_loss for epoch in history], marker=".", label="train loss")
     losses.plot(
         epochs, [epoch.val_loss for epoch in history], marker=".", label="val (cross-entropy)"
     )

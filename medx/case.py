@@ -5,8 +5,8 @@ The subsystems do not know each other; this floor takes one's result to the next
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from classify.config import TrainConfig
@@ -23,13 +23,15 @@ from medx.datasets.manifest import Dataset, Record
 from reportgen.evidence import Evidence
 from reportgen.item import ReportItem
 from reportgen.samples import Candidate, SampleKind, choose_samples
-from retrieval.config import GalleryConfig
-from retrieval.gallery import Gallery, open_gallery
+from retrieval.content_hash import content_hash
+from retrieval.gallery import Gallery
+from retrieval.related import related_ids
 from retrieval.search import id_search, image_search
 
 #: Neighbours come from here, so that no image is explained by another of its own split.
 GALLERY_SPLIT = "train"
 NEIGHBOURS = 5
+FILE_NOTE = "classifier and archive were made from {}; this file may differ from it"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -41,45 +43,47 @@ class Case:
         pixels: ``uint8`` ``(H, W)`` or ``(H, W, 3)`` as read.
         native_size: Height and width of the file in pixels.
         prediction: The classifier's.
-        neighbours: The most similar images of the train split, the image itself left out by id.
+        neighbours: The most similar images of the train split, once they were searched.
         reference_label: The dataset's label, for choosing samples and for pages; never evidence.
         dataset: Name of the dataset the classifier and the gallery come from.
         modality: What kind of image the dataset says it holds.
         synthetic: True when the image was drawn, not taken.
+        from_file: True when it is no record of the dataset.
+        kind: Why it was chosen, for pages.
     """
 
     id: str
     pixels: Pixels
     native_size: tuple[int, int]
     prediction: Prediction
-    neighbours: list[Hit]
     reference_label: str | None
     dataset: str
     modality: str
     synthetic: bool
+    from_file: bool = False
+    neighbours: list[Hit] = field(default_factory=list)
+    kind: SampleKind | None = None
 
 
-def gather_cases(
+def predict_cases(
     dataset_name: str,
     *,
     split: str,
     data_dir: Path | None = None,
     run_dir: Path | None = None,
-    index: str | None = None,
     device: str = "auto",
     limit: int | None = None,
     paths: Sequence[Path] = (),
 ) -> list[Case]:
-    """Predict and find the neighbours of a split's images, or of image files.
+    """Read and predict a split's images, or image files; neighbours are still to be found.
 
-    A classifier is trained and an index built first, with a note, where there is none yet.
+    A classifier is trained first, with a note, where there is none yet.
 
     Args:
-        dataset_name: Whose classifier and gallery to use.
+        dataset_name: Whose classifier to use.
         split: Which images, when ``paths`` is empty.
         data_dir: Where ``.npz`` datasets are searched first.
         run_dir: A train run; None takes the latest of the dataset.
-        index: An index; None takes the dataset's own.
         device: A ``--device`` value.
         limit: Only the first so many images.
         paths: Image files to take instead of the split; an unreadable one is skipped and said,
@@ -96,23 +100,35 @@ def gather_cases(
     predictions = classifier.predict(
         [record.id for record, _ in images], [image.pixels for _, image in images]
     )
-    gallery = open_gallery(
-        GalleryConfig(index=index, dataset=dataset_name, data_dir=data_dir, device=device)
-    )
     return [
         Case(
             id=record.id,
             pixels=image.pixels,
             native_size=image.native_size,
             prediction=prediction,
-            neighbours=find_neighbours(gallery, record.id, image.pixels, indexed=not paths),
             reference_label=record.label,
             dataset=dataset.name,
             modality=dataset.modality,
             synthetic=chosen.synthetic,
+            from_file=bool(paths),
         )
         for (record, image), prediction in zip(images, predictions, strict=True)
     ]
+
+
+def choose_cases(cases: Sequence[Case], num_samples: int, *, seed: int) -> list[Case]:
+    """Choose normals, positives and the classifier's mistakes; see ``choose_samples``."""
+    by_id = {case.id: case for case in cases}
+    candidates = [
+        Candidate(id=c.id, label=c.reference_label, prediction=c.prediction) for c in cases
+    ]
+    chosen = choose_samples(candidates, num_samples, seed=seed)
+    return [replace(by_id[sample.id], kind=sample.kind) for sample in chosen]
+
+
+def add_neighbours(cases: Sequence[Case], gallery: Gallery) -> list[Case]:
+    """Return the cases with the most similar images of the gallery's train split."""
+    return [replace(case, neighbours=find_neighbours(gallery, case)) for case in cases]
 
 
 def ensure_classifier(dataset: Dataset, name: str, *, device: str = "auto") -> Path:
@@ -133,39 +149,41 @@ def ensure_classifier(dataset: Dataset, name: str, *, device: str = "auto") -> P
     return found
 
 
-def find_neighbours(
-    gallery: Gallery, name: str, pixels: Pixels, *, indexed: bool, top_k: int = NEIGHBOURS
-) -> list[Hit]:
-    """Return the most similar images of the gallery's train split.
+def find_neighbours(gallery: Gallery, case: Case, *, top_k: int = NEIGHBOURS) -> list[Hit]:
+    """Return the most similar images of the gallery's train split, at most ``top_k``.
 
-    Args:
-        gallery: The archive.
-        name: Id of the image.
-        pixels: The image.
-        indexed: True when ``name`` is a record of the gallery's dataset; it is then left out.
-        top_k: How many at most.
+    The image itself, images of the very same pixels and images of the same patient are left out:
+    their labels would be the answer.
     """
-    available = gallery.index.description.splits.get(GALLERY_SPLIT, 0) - 1
+    index = gallery.index
+    indexed = not case.from_file and case.id in index.items
+    excluded = related_ids(
+        index, digest=content_hash(case.pixels), record_id=case.id if indexed else None
+    )
+    if case.id in index.items and case.id not in excluded:
+        excluded.append(case.id)  # another image of that name; two of one id would be confusing
+    available = index.description.splits.get(GALLERY_SPLIT, 0) - len(excluded)
     if available < 1:
+        warn(f"{case.id}: no neighbours, index {index.name} holds too few images of train")
         return []
     top_k = min(top_k, available)
-    if indexed and name in gallery.index.items:
-        found = id_search(gallery.index, name, top_k=top_k, split=GALLERY_SPLIT)
+    if indexed:
+        found = id_search(index, case.id, top_k=top_k, split=GALLERY_SPLIT, exclude_ids=excluded)
     else:
         found = image_search(
-            gallery.index, gallery.encoder, pixels, name=name, top_k=top_k, split=GALLERY_SPLIT
+            index,
+            gallery.encoder,
+            case.pixels,
+            name=case.id,
+            top_k=top_k,
+            split=GALLERY_SPLIT,
+            exclude_ids=excluded,
         )
     return list(found.hits)
 
 
-def report_items(cases: Sequence[Case], kinds: Mapping[str, SampleKind | None]) -> list[ReportItem]:
-    """Return the evidence of the chosen cases; the reference label stays outside of it.
-
-    Args:
-        cases: What was found out.
-        kinds: Ids to report on, each with why it was chosen.
-    """
-    by_id = {case.id: case for case in cases}
+def report_items(cases: Sequence[Case]) -> list[ReportItem]:
+    """Return what reports are written from; the reference label stays outside the evidence."""
     return [
         ReportItem(
             evidence=Evidence(
@@ -176,23 +194,14 @@ def report_items(cases: Sequence[Case], kinds: Mapping[str, SampleKind | None]) 
                 synthetic=case.synthetic,
                 prediction=case.prediction,
                 neighbours=case.neighbours,
+                notes=[FILE_NOTE.format(case.dataset)] if case.from_file else [],
             ),
             pixels=case.pixels,
             reference_label=case.reference_label,
-            kind=kind,
+            kind=case.kind,
         )
-        for case, kind in ((by_id[name], kind) for name, kind in kinds.items())
+        for case in cases
     ]
-
-
-def sample_kinds(
-    cases: Sequence[Case], num_samples: int, *, seed: int
-) -> dict[str, SampleKind | None]:
-    """Choose normals, positives and the classifier's mistakes; see ``choose_samples``."""
-    candidates = [
-        Candidate(id=c.id, label=c.reference_label, prediction=c.prediction) for c in cases
-    ]
-    return {s.id: s.kind for s in choose_samples(candidates, num_samples, seed=seed)}
 
 
 def _file_dataset(dataset: Dataset, paths: Sequence[Path]) -> Dataset:

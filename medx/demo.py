@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,9 +16,9 @@ from classify.evaluate import evaluate
 from classify.results import EvaluationResult, TrainResult
 from classify.runs import dataset_key
 from classify.train import train
-from medx.case import gather_cases, report_items, sample_kinds
+from medx.case import add_neighbours, choose_cases, predict_cases, report_items
 from medx.core.console import note
-from medx.core.files import atomic_path, write_text
+from medx.core.files import atomic_path, safe_name, write_text
 from medx.core.images import Pixels
 from medx.core.settings import DISCLAIMER
 from medx.core.values import Value
@@ -123,17 +124,20 @@ def run_demo(config: DemoConfig) -> DemoResult:
     dataset = load_dataset(name, data_dir=config.data_dir)
     made_up = " (synthetic)" if dataset.synthetic else ""
     note(f"demo on {dataset.name}{made_up}: {len(dataset)} images from {dataset.location}")
-    folder = config.output_dir / dataset.name
+    folder = config.output_dir / safe_name(dataset.name)
 
     note("1/4 classifier")
     recipe = TrainConfig(dataset=dataset_key(name), device=config.device, seed=config.seed)
-    training = train(recipe, _made(folder / "train"), dataset, resume=True)
+    train_dir = _made(folder / f"train-{_recipe_key(recipe, dataset)}")
+    training = train(recipe, train_dir, dataset, resume=True)
     evaluation = evaluate(
-        folder / "train", dataset, output_dir=_made(folder / "evaluate"), seed=config.seed
+        train_dir, dataset, output_dir=_made(folder / "evaluate"), seed=config.seed
     )
 
     note("2/4 search")
-    gallery = open_gallery(GalleryConfig(dataset=name, data_dir=config.data_dir))
+    gallery = open_gallery(
+        GalleryConfig(dataset=name, data_dir=config.data_dir, device=config.device)
+    )
     retrieval = save_evaluation(
         evaluate_index(gallery.index, gallery.encoder), _made(folder / "retrieve")
     )
@@ -143,7 +147,7 @@ def run_demo(config: DemoConfig) -> DemoResult:
     ]
 
     note("3/4 reports")
-    reports = _write_reports(config, name, folder)
+    reports = _write_reports(config, name, gallery, train_dir, folder)
 
     note("4/4 page")
     page = config.output_dir / "index.html"
@@ -163,18 +167,16 @@ def run_demo(config: DemoConfig) -> DemoResult:
     return result
 
 
-def _write_reports(config: DemoConfig, name: str, folder: Path) -> ReportSet:
-    cases = gather_cases(
-        name,
-        split="test",
-        data_dir=config.data_dir,
-        run_dir=folder / "train",
-        device=config.device,
+def _write_reports(
+    config: DemoConfig, name: str, gallery: Gallery, run_dir: Path, folder: Path
+) -> ReportSet:
+    cases = predict_cases(
+        name, split="test", data_dir=config.data_dir, run_dir=run_dir, device=config.device
     )
-    kinds = sample_kinds(cases, min(SAMPLES, len(cases)), seed=config.seed)
+    cases = choose_cases(cases, min(SAMPLES, len(cases)), seed=config.seed)
+    items = report_items(add_neighbours(cases, gallery))
     chosen = choose_engine(ReportConfig(device=config.device, seed=config.seed))
     strategies = [STRATEGIES.load(strategy) for strategy in STRATEGIES]
-    items = report_items(cases, kinds)
     return generate_reports(items, strategies, chosen, _made(folder / "report"), resume=True)
 
 
@@ -210,7 +212,7 @@ def _save_pictures(dataset: Dataset, ids: Iterable[str], folder: Path) -> dict[s
     """Write images as PNG below ``folder``; return their relative paths by id."""
     paths = {}
     for number, name in enumerate(sorted(ids)):
-        paths[name] = f"{dataset.name}/images/{number:03d}.png"
+        paths[name] = f"{safe_name(dataset.name)}/images/{number:03d}.png"
         _save_png(dataset.read(dataset.find(name)).pixels, folder / paths[name])
     return paths
 
@@ -235,6 +237,12 @@ def _relative(result: DemoResult, folder: Path) -> list[tuple[str, str]]:
         for run, figures in runs
         for figure in figures
     ]
+
+
+def _recipe_key(recipe: TrainConfig, dataset: Dataset) -> str:
+    """Return what changes with the recipe or the records, so that no stale model is shown."""
+    records = [(r.id, r.label, r.split) for r in dataset.records]
+    return hashlib.sha256(repr((recipe, records)).encode()).hexdigest()[:8]
 
 
 def _made(folder: Path) -> Path:

@@ -19,6 +19,9 @@ class ReportConfig:
         weights: Local folder that holds the weights of ``model``.
         seed: Seed of the choice of images.
         max_new_tokens: Tokens a report may take; None leaves it to strategy and model.
+        run: Train run of the classifier; None takes the latest of the dataset.
+        index: Index of the neighbours; None takes the dataset's.
+        images: Names of the files reported on instead of the split.
     """
 
     dataset: str | None = None
@@ -32,6 +35,9 @@ class ReportConfig:
     device: str = "auto"
     seed: int = 0
     max_new_tokens: int | None = None
+    run: str | None = None
+    index: str | None = None
+    images: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("num_samples", "max_new_tokens", "limit"):

@@ -34,8 +34,10 @@ def test_the_demo_runs_everything_and_can_be_run_again(cli, small):
     assert again.exit_code == 0, again.stderr
     assert "already finished" in again.stderr
     assert "accuracy" in again.stdout
-    ledger = page.parent / "tiny" / "train" / "test_ledger.jsonl"
+    (ledger,) = (page.parent / "tiny").glob("train-*/test_ledger.jsonl")
     assert len([json.loads(line) for line in ledger.read_text().splitlines()]) == 2
+    other_seed = cli("demo", "--dataset", small, "--seed", 1)
+    assert other_seed.exit_code == 0, other_seed.stderr
 
 
 def test_the_demo_says_what_is_wrong_with_a_dataset(cli):

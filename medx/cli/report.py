@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -31,8 +31,6 @@ from reportgen.engines import ENGINES
 from reportgen.strategies import STRATEGIES
 
 if TYPE_CHECKING:
-    from medx.case import Case
-    from reportgen.item import ReportItem
     from reportgen.report_set import ReportSet
 
 app = typer.Typer(help="Write draft reports; see the prompts they come from.", no_args_is_help=True)
@@ -90,12 +88,14 @@ def generate(
     json: JsonOption = False,
 ) -> None:
     """Write reports on images of a dataset, or on IMAGES, with every strategy asked for."""
-    from medx.case import gather_cases
+    from medx.case import add_neighbours, choose_cases, predict_cases, report_items
     from medx.core import runs
     from medx.core.console import print_json
     from medx.datasets.catalog import default_dataset
     from reportgen.engines.choose import choose_engine
     from reportgen.generate import generate_reports
+    from retrieval.config import GalleryConfig
+    from retrieval.gallery import open_gallery
 
     given = given_options(context)
     _check_usage(given)
@@ -111,19 +111,27 @@ def generate(
         device=device.value,
         seed=seed,
         max_new_tokens=max_new_tokens,
+        run=str(run) if run else None,
+        index=index,
+        images=tuple(path.name for path in images or ()),
     )
     chosen = choose_engine(config)
     run_dir = runs.create_run_dir("report", "generate", name=name, output=output, resume=resume)
     _check_resumed(run_dir, config)
     with runs.logging_to(run_dir):
-        cases = gather_cases(
-            str(config.dataset), split=split, data_dir=data_dir, run_dir=run, index=index,
+        cases = predict_cases(
+            str(config.dataset), split=split, data_dir=data_dir, run_dir=run,
             device=config.device, limit=limit, paths=_image_files(images or []),
         )  # fmt: skip
-        if images:
-            items = _file_items(cases, config)
-        else:
-            items = _choose_items(cases, config, exact="num_samples" in given)
+        if not images:
+            count = _count(len(cases), config.num_samples, exact="num_samples" in given)
+            cases = choose_cases(cases, count, seed=seed)
+        gallery = open_gallery(
+            GalleryConfig(
+                index=index, dataset=config.dataset, data_dir=data_dir, device=config.device
+            )
+        )
+        items = report_items(add_neighbours(cases, gallery))
         runs.save_config(run_dir, asdict(config))
         strategies = [STRATEGIES.load(name) for name in config.strategies]
         result = generate_reports(items, strategies, chosen, run_dir, resume=resume)
@@ -198,25 +206,13 @@ def _image_files(paths: Sequence[Path]) -> list[Path]:
     return [file for path in paths for file in (list_images(path) if path.is_dir() else [path])]
 
 
-def _choose_items(cases: Sequence[Case], config: ReportConfig, *, exact: bool) -> list[ReportItem]:
-    from medx.case import report_items, sample_kinds
+def _count(available: int, wanted: int, *, exact: bool) -> int:
     from medx.core.console import note
 
-    count = config.num_samples
-    if not exact and count > len(cases):
-        note(f"there are only {len(cases)} images: reporting on all of them")
-        count = len(cases)
-    return report_items(cases, sample_kinds(cases, count, seed=config.seed))
-
-
-def _file_items(cases: Sequence[Case], config: ReportConfig) -> list[ReportItem]:
-    from medx.case import report_items
-
-    origin = f"classifier and archive were made from {config.dataset}; this file may differ from it"
-    return [
-        replace(item, evidence=item.evidence.model_copy(update={"notes": [origin]}))
-        for item in report_items(cases, {case.id: None for case in cases})
-    ]
+    if exact or wanted <= available:
+        return wanted
+    note(f"there are only {available} images: reporting on all of them")
+    return available
 
 
 def _print_reports(result: ReportSet) -> None:

@@ -51,7 +51,7 @@ def list_known(data_dir: Path | None = None) -> Listing:
     phantom = KnownDataset(
         name=PHANTOM_CXR,
         kind="built-in, synthetic",
-        at_hand=["any"],
+        at_hand=["128"],
         licence="Apache-2.0",
         summary=DESCRIPTION.split(";")[0],
     )
