@@ -62,10 +62,10 @@ def progress_bar(description: str, total: int | None) -> Iterator[Progress]:
     )
 
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[status]}"),
+        TextColumn("{task.fields[status]}", markup=False),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
@@ -94,14 +94,21 @@ def print_table(
 ) -> None:
     """Print a table on stdout."""
     from rich import box
-    from rich.table import Table
+    from rich.table import Column, Table
+    from rich.text import Text
 
-    table = Table(*columns, title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    # Rich reads plain strings as markup; labels and queries are people's own words.
+    table = Table(
+        *(Column(Text(column)) for column in columns),
+        title=None if title is None else Text(title),
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+    )
     for row in rows:
-        table.add_row(*(_cell(value) for value in row))
+        table.add_row(*(Text(_cell(value)) for value in row))
     # A pipe has no width: give columns room instead of folding them at 80.
     width = None if sys.stdout.isatty() else 160
-    Console(highlight=False, width=width).print(table, markup=False)
+    Console(highlight=False, width=width).print(table)
 
 
 def print_line(text: str) -> None:
