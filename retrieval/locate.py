@@ -6,14 +6,14 @@ from pathlib import Path
 
 from medx.core import settings
 from medx.core.errors import InputError, UnknownNameError
+from medx.core.files import safe_name
 
 DESCRIPTION_FILE = "index.json"
 
 
 def index_name(dataset: str, encoder: str) -> str:
     """Return the name an index gets when the user gives none: ``<dataset>-<encoder>``."""
-    safe = "".join(c if c.isalnum() or c in "-_." else "-" for c in dataset).strip(".-") or "images"
-    return f"{safe}-{encoder}"
+    return f"{safe_name(dataset)}-{encoder}"
 
 
 def new_index_dir(name: str) -> Path:

@@ -57,6 +57,15 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
 
 
+def safe_name(name: str) -> str:
+    """Return ``name`` as a file name: letters, digits, ``-``, ``_`` and ``.`` kept.
+
+    Never empty, never with a dot or dash at an end.
+    """
+    kept = "".join(c if c.isalnum() or c in "-_." else "-" for c in name)
+    return kept.strip(".-") or "images"
+
+
 def sha256_file(path: Path) -> str:
     """Return the hex SHA-256 of a file's bytes."""
     with path.open("rb") as stream:

@@ -1,8 +1,10 @@
 import hashlib
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from medx.core.files import atomic_dir, atomic_path, sha256_file, write_json
+from medx.core.files import atomic_dir, atomic_path, safe_name, sha256_file, write_json
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path):
@@ -38,3 +40,18 @@ def test_sha256_matches_hashlib(tmp_path):
     data = bytes(range(256)) * 5000
     (tmp_path / "x").write_bytes(data)
     assert sha256_file(tmp_path / "x") == hashlib.sha256(data).hexdigest()
+
+
+@given(st.text())
+def test_any_name_becomes_one_visible_path_part(name):
+    safe = safe_name(name)
+    assert safe
+    assert safe[0] != "."
+    assert all(c.isalnum() or c in "-_." for c in safe)
+    assert safe_name(safe) == safe
+
+
+def test_usual_names_stay_as_they_are():
+    assert safe_name("my_data-2.1") == "my_data-2.1"
+    assert safe_name("../etc/x") == "etc-x"
+    assert safe_name("..") == "images"
