@@ -12,7 +12,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 import numpy as np
@@ -208,13 +208,13 @@ def load_manifest(folder: Path) -> Dataset:
 
     Raises:
         DataUnavailableError: When there is no ``manifest.csv``.
-        InputError: When it is damaged, empty or repeats an id.
+        InputError: When it is damaged or empty, repeats an id or names a path outside the folder.
     """
     path = folder / "manifest.csv"
     if not path.is_file():
         raise DataUnavailableError(f"{folder} is not a dataset folder: no manifest.csv in it")
     try:
-        with path.open(encoding="utf-8", newline="") as stream:
+        with path.open(encoding="utf-8-sig", newline="") as stream:  # spreadsheets write a BOM
             rows = list(csv.DictReader(stream))
     except (csv.Error, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not a CSV file: {error}") from error
@@ -229,7 +229,7 @@ def load_manifest(folder: Path) -> Dataset:
     return Dataset(
         name=str(about.get("name", folder.name)),
         records=records,
-        classes=tuple(about.get("classes") or labels),
+        classes=_read_classes(about, folder) or tuple(labels),
         location=str(folder),
         reader=lambda record: read_image(folder / record.path),
         modality=str(about.get("modality", "")),
@@ -244,6 +244,11 @@ def load_manifest(folder: Path) -> Dataset:
 def _record_from_row(row: Mapping[str, Any], path: Path) -> Record:
     if not row["id"] or not row["path"]:
         raise InputError(f"{path} has a row without id or path")
+    if not _is_inside(row["path"]):
+        raise InputError(
+            f"{path} has a path outside its folder at id {row['id']!r}: {row['path']}",
+            hint="paths are relative to the folder of the manifest",
+        )
     try:
         boxes = tuple(Box(**box) for box in json.loads(row.get("boxes") or "[]"))
     except (json.JSONDecodeError, TypeError) as error:
@@ -261,12 +266,38 @@ def _record_from_row(row: Mapping[str, Any], path: Path) -> Record:
     )
 
 
+def _is_inside(path: str) -> bool:
+    # Manifests move between systems: what leaves the folder on either is refused on both.
+    return all(
+        not (pure.anchor or ".." in pure.parts)
+        for pure in (PurePosixPath(path), PureWindowsPath(path))
+    )
+
+
+def _read_classes(about: Mapping[str, Any], folder: Path) -> tuple[str, ...]:
+    path = folder / "dataset.yaml"
+    listed = about.get("classes") or []
+    if not isinstance(listed, list):
+        raise InputError(f"{path} must give classes as a list, got {listed!r}")
+    for value in listed:
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            raise InputError(
+                f"{path} has a class that is no name: {value!r}",
+                hint="put quotes around it: YAML reads yes, no, on and off as true or false",
+            )
+    classes = tuple(str(value) for value in listed)
+    repeated = [name for name, n in Counter(classes).items() if n > 1]
+    if repeated:
+        raise InputError(f"{path} repeats the class {repeated[0]!r}")
+    return classes
+
+
 def _read_about(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
         about = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not YAML: {error}") from error
     if not isinstance(about, dict):
         raise InputError(f"{path} is damaged: not a mapping")

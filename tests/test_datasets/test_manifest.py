@@ -74,6 +74,9 @@ def test_several_labels_a_record_are_not_class_indices(tmp_path):
         ("id,path\nx,x.png\nx,y.png\n", "repeats the id 'x'"),
         ("id,path,boxes\nx,x.png,{\n", "damaged boxes"),
         ("id,path\nx,\n", "without id or path"),
+        ("id,path\nx,../x.png\n", "outside its folder at id 'x'"),
+        ("id,path\nx,/etc/x.png\n", "outside its folder at id 'x'"),
+        ("id,path\nx,a\\..\\..\\x.png\n", "outside its folder at id 'x'"),
     ],
 )
 def test_damaged_manifests_are_clear_errors(tmp_path, content, message):
@@ -96,3 +99,29 @@ def test_colour_datasets_load_as_colour(tmp_path):
     pixels = load_manifest(folder).load_pixels(28).pixels
     assert pixels.shape == (6, 28, 28, 3)
     assert np.array_equal(pixels[..., 0], pixels[..., 1])
+
+
+@pytest.mark.parametrize(
+    ("about", "message"),
+    [
+        (b"classes: abc\n", "classes as a list"),
+        (b"classes: {a: 0, b: 1}\n", "classes as a list"),
+        (b"classes: [yes, no]\n", "no name: True"),
+        (b"classes: [a, [b]]\n", "no name: \\['b'\\]"),
+        (b"classes: [1, '1']\n", "repeats the class '1'"),
+        (b"name: caf\xe9\n", "is not YAML"),
+    ],
+)
+def test_a_damaged_description_is_a_clear_error(tmp_path, about, message):
+    (tmp_path / "manifest.csv").write_text("id,path,label\nx,x.png,a\n")
+    (tmp_path / "dataset.yaml").write_bytes(about)
+    with pytest.raises(InputError, match=message):
+        load_manifest(tmp_path)
+
+
+def test_numbers_name_classes_and_a_byte_order_mark_is_no_column(tmp_path):
+    (tmp_path / "manifest.csv").write_text("id,path,label\nx,x.png,1\n", encoding="utf-8-sig")
+    (tmp_path / "dataset.yaml").write_text("classes: [0, 1]\n")
+    dataset = load_manifest(tmp_path)
+    assert dataset.classes == ("0", "1")
+    assert dataset.targets().tolist() == [1]
