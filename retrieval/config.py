@@ -100,3 +100,14 @@ class TrainEncoderConfig:
     ema_decay: float = 0.995
     device: str = "auto"
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        lowest = {"steps": 1, "batch_size": 4, "phantoms": 1, "seed": 0}
+        for name, low in lowest.items():
+            if getattr(self, name) < low:
+                raise ValueError(f"{name} must be >= {low}, got {getattr(self, name)}")
+        for name in ("temperature", "learning_rate"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be > 0, got {getattr(self, name)}")
+        if not 0 <= self.ema_decay < 1:
+            raise ValueError(f"ema_decay must be >= 0 and < 1, got {self.ema_decay}")

@@ -11,10 +11,18 @@ import torch
 from torch import Tensor
 
 from medx.core.console import progress_bar
+from medx.core.errors import InputError
 from medx.core.images import Pixels, resize
 from medx.datasets.manifest import Dataset
 from medx.datasets.phantoms.cxr import PhantomConfig, generate_phantoms
-from retrieval.captions import Facts, finding_of, match, write_text
+from retrieval.captions import (
+    FINDING_WORDS,
+    LABEL_FINDINGS,
+    Facts,
+    finding_of,
+    match,
+    write_text,
+)
 from retrieval.config import TrainEncoderConfig
 from retrieval.vocabulary import Vocabulary
 
@@ -90,7 +98,21 @@ def _text(pool: Pool, row: int, rng: np.random.Generator) -> tuple[str, Facts]:
 
 
 def labelled_pool(dataset: Dataset, size: int) -> Pool:
-    """Return the train split of labelled radiographs at ``size`` pixels; no captions."""
+    """Return the train split of labelled radiographs at ``size`` pixels; no captions.
+
+    Raises:
+        InputError: When the images are in colour, or a label names no finding there are words for.
+    """
+    hint = (
+        f"train on grey radiographs labelled with: {', '.join([*FINDING_WORDS, *LABEL_FINDINGS])}"
+    )
+    if dataset.colour:
+        raise InputError(f"{dataset.name} is in colour; the encoder reads grey images", hint=hint)
+    for record in dataset.split("train").records:
+        if not record.label:
+            raise InputError(f"{record.id} of {dataset.name} has no label", hint=hint)
+        if finding_of(record.label) not in FINDING_WORDS:
+            raise InputError(f"no words are known for label {record.label!r}", hint=hint)
     loaded = dataset.split("train").load_pixels(size)
     facts = tuple(Facts(finding=finding_of(str(record.label))) for record in loaded.records)
     return Pool(loaded.pixels, facts, ("",) * len(facts))

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -22,6 +24,7 @@ from medx.core.console import note, progress_bar
 from medx.core.device import resolve_device, seed_everything
 from medx.core.errors import InputError
 from medx.core.files import atomic_path, write_json
+from medx.core.runs import load_json
 from medx.core.training import (
     load_tensors,
     one_cycle,
@@ -38,6 +41,7 @@ from retrieval.config import TrainEncoderConfig
 from retrieval.encoder_batches import Batch, draw_batches, labelled_pool, phantom_pool
 from retrieval.vocabulary import Vocabulary, split_words
 
+WEIGHTS_FILE, ABOUT_FILE = "compact.safetensors", "compact.json"
 STATE_FILE = "training.safetensors"
 STEPS_A_STATE = 100
 GRADIENT_NORM = 5.0
@@ -55,8 +59,16 @@ def train_encoder(
         resume: Go on from the last state in ``folder``, kept every 100 steps, to the same end.
 
     Raises:
-        InputError: When the state to resume is of other settings.
+        InputError: When the state to resume is of other settings, or the dataset does not fit.
     """
+    if resume and _is_finished(config, folder):
+        note(f"already finished: {folder} holds an encoder of these settings")
+        return folder / WEIGHTS_FILE
+    with _told_how_to_resume(folder):
+        return _train(config, dataset, folder, resume=resume)
+
+
+def _train(config: TrainEncoderConfig, dataset: Dataset, folder: Path, *, resume: bool) -> Path:
     seed_everything(config.seed)
     size = CompactArchitecture.image_size
     pools = [labelled_pool(dataset, size), phantom_pool(config, size)]
@@ -100,7 +112,7 @@ def save_compact(
     model: CompactModel, vocabulary: Vocabulary, folder: Path, *, training: dict[str, object]
 ) -> Path:
     """Write half-precision weights and everything needed to read them; return the weights' path."""
-    path = folder / "compact.safetensors"
+    path = folder / WEIGHTS_FILE
     tensors = {
         name: value.half().contiguous()
         for name, value in model.state_dict().items()
@@ -114,8 +126,28 @@ def save_compact(
         "words": vocabulary.words,
         "training": training,
     }
-    write_json(folder / "compact.json", about)
+    write_json(folder / ABOUT_FILE, about)
     return path
+
+
+def _is_finished(config: TrainEncoderConfig, folder: Path) -> bool:
+    whole = (folder / WEIGHTS_FILE).is_file() and (folder / ABOUT_FILE).is_file()
+    if not whole or (folder / STATE_FILE).is_file():
+        return False
+    training = load_json(folder / ABOUT_FILE).get("training")
+    return bool(training == json.loads(json.dumps(asdict(config))))
+
+
+@contextmanager
+def _told_how_to_resume(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        note(
+            f"interrupted; the state of every {STEPS_A_STATE} steps is kept in {folder}. "
+            f"Go on with: medx retrieve train-encoder --resume --output {folder}"
+        )
+        raise
 
 
 def _restore(
