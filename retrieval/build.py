@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from medx.core import settings
 from medx.core.console import progress_bar, warn
 from medx.core.errors import InputError, MedxError
 from medx.core.images import Pixels
-from medx.core.runs import now
+from medx.core.runs import now, package_versions
 from medx.core.settings import DISCLAIMER
 from medx.core.values import Value
 from medx.datasets.manifest import Dataset, Record
@@ -137,12 +136,6 @@ def _item(record: Record, pixels: Pixels) -> Item:
 def _describe(
     dataset: Dataset, encoder: Encoder, items: Items, *, name: str, settings: dict[str, Any]
 ) -> IndexDescription:
-    versions = {}
-    for package in PACKAGES:
-        try:
-            versions[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
     return IndexDescription(
         name=name,
         encoder=encoder.fingerprint,
@@ -155,6 +148,6 @@ def _describe(
         synthetic=dataset.synthetic,
         splits=items.splits,
         settings=settings,
-        packages=versions,
+        packages=package_versions(PACKAGES),
         created=now(),
     )

@@ -1,11 +1,9 @@
-"""Precision@k and friends, and what blind chance would score.
+"""Precision@k and average precision.
 
 Ranks alone count: a hit with a similarity of zero or below is as good as any other of its rank.
 """
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -43,32 +41,6 @@ def average_precision(relevant: Flags) -> Floats:
     found = relevant.sum(axis=1)
     total = (precisions * relevant).sum(axis=1)
     return np.where(found > 0, total / np.maximum(found, 1), np.nan)
-
-
-def chance_leave_one_out(labels: Sequence[str]) -> float:
-    """Return the expected P@k of random hits when each image queries all the others.
-
-    >>> round(chance_leave_one_out(["pneumonia"] * 390 + ["normal"] * 234), 3)
-    0.53
-    """
-    _, counts = np.unique(np.asarray(labels), return_counts=True)
-    total = int(counts.sum())
-    if total < 2:
-        raise ValueError(f"labels must hold at least 2, got {total}")
-    return float((counts * (counts - 1)).sum() / (total * (total - 1)))
-
-
-def chance_of_gallery(queries: Sequence[str], gallery: Sequence[str]) -> float:
-    """Return the expected P@k of random hits from a gallery apart from the queries.
-
-    >>> chance_of_gallery(["a", "b"], ["a", "a", "a", "b"])
-    0.5
-    """
-    if len(queries) == 0 or len(gallery) == 0:
-        raise ValueError("queries and gallery must not be empty")
-    held = np.asarray(gallery)
-    share = {name: float((held == name).mean()) for name in set(queries)}
-    return float(np.mean([share[name] for name in queries]))
 
 
 def _check(relevant: Flags, top_k: int) -> None:

@@ -10,7 +10,7 @@ import json
 import platform
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from importlib import metadata
@@ -124,20 +124,25 @@ def logging_to(run_dir: Path) -> Iterator[None]:
 
 def describe_environment() -> dict[str, Any]:
     """Return versions, platform and git state; nothing that names a user or a path."""
-    versions = {}
-    for package in PACKAGES:
-        try:
-            versions[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
     return {
         "created": now(),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "command": " ".join(["medx", *sys.argv[1:]]),
-        "packages": versions,
+        "packages": package_versions(PACKAGES),
         "git": _git_state(),
     }
+
+
+def package_versions(names: Iterable[str]) -> dict[str, str]:
+    """Return the versions of those packages that are installed."""
+    versions = {}
+    for name in names:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions
 
 
 def now() -> str:

@@ -91,19 +91,12 @@ class Encoder(ABC):
     def fingerprint(self) -> Fingerprint:
         """Name, weights and preprocessing of this encoder."""
 
-    def embed_images(
-        self,
-        images: Sequence[Pixels],
-        *,
-        batch_size: int = 64,
-        advance: Callable[[int], object] | None = None,
-    ) -> Embeddings:
+    def embed_images(self, images: Sequence[Pixels], *, batch_size: int = 64) -> Embeddings:
         """Return unit-length embeddings ``(N, dim)`` of images.
 
         Args:
             images: uint8 arrays ``(H, W)`` or ``(H, W, 3)``; sizes may differ.
             batch_size: Images at a time.
-            advance: Called with the number of images after each batch.
 
         Raises:
             ValueError: When an array cannot be an image or ``batch_size`` is below 1.
@@ -114,11 +107,11 @@ class Encoder(ABC):
                     "images must be uint8 (H, W) or (H, W, 3), "
                     f"got {image.dtype} of shape {image.shape}"
                 )
-        return self._in_batches(images, self._embed_image_batch, batch_size, advance)
+        return self._in_batches(images, self._embed_image_batch, batch_size)
 
     def embed_texts(self, texts: Sequence[str], *, batch_size: int = 64) -> Embeddings:
         """Return unit-length embeddings ``(N, dim)`` of texts, comparable with the images'."""
-        return self._in_batches(texts, self._embed_text_batch, batch_size, None)
+        return self._in_batches(texts, self._embed_text_batch, batch_size)
 
     def unknown_words(self, text: str) -> UnknownWords:
         """Return the words of ``text`` that the encoder never learned; by default none."""
@@ -138,7 +131,6 @@ class Encoder(ABC):
         items: Sequence[object],
         embed: Callable[..., npt.NDArray[np.floating]],
         batch_size: int,
-        advance: Callable[[int], object] | None,
     ) -> Embeddings:
         if batch_size < 1:
             raise ValueError(f"batch_size must be >= 1, got {batch_size}")
@@ -146,8 +138,6 @@ class Encoder(ABC):
         for start in range(0, len(items), batch_size):
             batch = items[start : start + batch_size]
             embeddings[start : start + len(batch)] = embed(batch)
-            if advance:
-                advance(len(batch))
         return normalize(embeddings)
 
 

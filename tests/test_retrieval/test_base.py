@@ -28,12 +28,6 @@ def test_no_images_give_no_rows(toy):
     assert toy.embed_images([]).shape == (0, 9)
 
 
-def test_progress_counts_every_image(toy):
-    seen = []
-    toy.embed_images([np.ones((9, 9), np.uint8)] * 5, batch_size=2, advance=seen.append)
-    assert seen == [2, 2, 1]
-
-
 @pytest.mark.parametrize(
     "image", [np.zeros((9, 9)), np.zeros(9, np.uint8), np.zeros((0, 9), np.uint8)]
 )

@@ -10,13 +10,8 @@ from sklearn.metrics import average_precision_score
 from retrieval import metrics
 from retrieval.metrics import (
     average_precision,
-    chance_leave_one_out,
-    chance_of_gallery,
     precision_at_k,
 )
-
-PNEUMONIAMNIST_TEST = ["pneumonia"] * 390 + ["normal"] * 234
-PNEUMONIAMNIST_TRAIN = ["pneumonia"] * 3494 + ["normal"] * 1214
 
 
 def test_examples_in_the_docstrings():
@@ -44,26 +39,6 @@ def test_average_precision_without_relevant_images_is_nan():
     assert np.isnan(average_precision(np.zeros((1, 4), bool))[0])
 
 
-def test_chance_levels_of_pneumoniamnist():
-    assert round(chance_leave_one_out(PNEUMONIAMNIST_TEST), 3) == 0.530
-    chance = chance_of_gallery(PNEUMONIAMNIST_TEST, PNEUMONIAMNIST_TRAIN)
-    assert round(chance, 3) == 0.561
-
-
-def test_chance_is_what_random_hits_score():
-    rng = np.random.default_rng(0)
-    labels = np.array(["a"] * 12 + ["b"] * 5)
-    draws = []
-    for _ in range(4000):
-        query, hit = rng.choice(len(labels), 2, replace=False)
-        draws.append(labels[query] == labels[hit])
-    assert np.mean(draws) == pytest.approx(chance_leave_one_out(labels.tolist()), abs=0.03)
-
-
-def test_what_has_no_chance_level_is_refused():
-    with pytest.raises(ValueError, match="at least 2"):
-        chance_leave_one_out(["a"])
-    with pytest.raises(ValueError, match="empty"):
-        chance_of_gallery(["a"], [])
+def test_what_is_no_ranking_is_refused():
     with pytest.raises(ValueError, match=r"\(Q, K\)"):
         precision_at_k(np.ones(3, bool), 1)
