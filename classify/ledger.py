@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-from medx.core.errors import CheckpointError
-from medx.core.runs import now
-
-LEDGER_FILE = "test_ledger.jsonl"
+from medx.core.ledger import LEDGER_FILE, append_entry, read_entries
 
 
 def record_evaluation(train_dir: Path, dataset: str, split: str, n: int) -> None:
     """Append one evaluation that included test images."""
-    entry = {"time": now(), "dataset": dataset, "split": split, "n": n}
-    with (train_dir / LEDGER_FILE).open("a", encoding="utf-8") as stream:
-        stream.write(json.dumps(entry) + "\n")
+    append_entry(train_dir / LEDGER_FILE, dataset=dataset, split=split, n=n)
 
 
 def read_ledger(train_dir: Path) -> list[dict[str, Any]]:
@@ -25,13 +19,7 @@ def read_ledger(train_dir: Path) -> list[dict[str, Any]]:
     Raises:
         CheckpointError: When a line is damaged.
     """
-    path = train_dir / LEDGER_FILE
-    if not path.is_file():
-        return []
-    try:
-        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    except json.JSONDecodeError as error:
-        raise CheckpointError(f"{path} is damaged: {error}") from error
+    return read_entries(train_dir / LEDGER_FILE)
 
 
 def count_evaluations(train_dir: Path, dataset: str) -> int:

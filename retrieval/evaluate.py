@@ -15,6 +15,7 @@ from retrieval.evaluate_texts import evaluate_texts
 from retrieval.evaluation import EvaluationResult, ProtocolResult
 from retrieval.figures import save_precision_figure
 from retrieval.index import GalleryIndex
+from retrieval.ledger import count_evaluations, record_evaluation
 
 
 def evaluate_index(
@@ -55,8 +56,17 @@ def evaluate_index(
 
 
 def save_evaluation(result: EvaluationResult, run_dir: Path) -> EvaluationResult:
-    """Write ``metrics.json`` and its figure into ``run_dir``; return the result with its place."""
-    placed = result.model_copy(update={"run_dir": str(run_dir)})
+    """Write ``metrics.json`` and its figure into ``run_dir``; return the result with its place.
+
+    A look at test images is entered into the test ledger.
+
+    Raises:
+        CheckpointError: When the ledger is damaged.
+    """
+    if result.split in ("test", "all"):
+        record_evaluation(result.encoder, result.dataset, result.split, run_dir)
+    looks = count_evaluations(result.encoder, result.dataset)
+    placed = result.model_copy(update={"run_dir": str(run_dir), "test_evaluations": looks})
     write_text(run_dir / "metrics.json", placed.model_dump_json(indent=2) + "\n")
     save_precision_figure(placed, run_dir / "figures" / "precision_at_k.png")
     return placed

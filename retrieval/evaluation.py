@@ -84,5 +84,8 @@ class EvaluationResult(Value):
     seconds: float
     notes: tuple[str, ...] = ()
     protocols: tuple[ProtocolResult, ...]
+    test_evaluations: int = Field(
+        default=0, description="How often this encoder has met the dataset's test split so far."
+    )
     run_dir: str | None = None
     disclaimer: str = DISCLAIMER

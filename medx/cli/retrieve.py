@@ -318,7 +318,7 @@ def _print_search(result: SearchResult, *, json: bool) -> None:
 
 
 def _print_evaluation(result: EvaluationResult) -> None:
-    from medx.core.console import print_table
+    from medx.core.console import print_line, print_table
 
     made_up = "SYNTHETIC " if result.synthetic else ""
     for p in result.protocols:
@@ -334,6 +334,8 @@ def _print_evaluation(result: EvaluationResult) -> None:
             f"{p.excluded_same_group} same-group pairs)"
             + (f"\nnot measured: {', '.join(p.unmeasured)}" if p.unmeasured else ""),
         )
+    looks = "once" if result.test_evaluations == 1 else f"{result.test_evaluations} times"
+    print_line(f"test split of {result.dataset} evaluated {looks} so far with this encoder")
 
 
 def _top_ks(values: list[int] | None) -> tuple[int, ...]:

@@ -106,6 +106,7 @@ def test_evaluate_shows_chance_and_interval(toy):
     assert "P@3" in table
     assert "AP" in table
     assert "P@5" not in table
+    assert "test split of two evaluated once so far with this encoder" in table
 
 
 def test_list_shows_encoders_and_indexes(toy, cli):
