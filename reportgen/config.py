@@ -37,7 +37,7 @@ class ReportConfig:
     max_new_tokens: int | None = None
     run: str | None = None
     index: str | None = None
-    images: tuple[str, ...] = ()
+    images: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         for name in ("num_samples", "max_new_tokens", "limit"):

@@ -113,7 +113,7 @@ def generate(
         max_new_tokens=max_new_tokens,
         run=str(run) if run else None,
         index=index,
-        images=tuple(path.name for path in images or ()),
+        images=tuple(path.name for path in images) if images else None,
     )
     chosen = choose_engine(config)
     run_dir = runs.create_run_dir("report", "generate", name=name, output=output, resume=resume)
