@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from types import NoneType
+from typing import Annotated, Any, TypeVar, get_args, get_type_hints
 
 import typer
 
@@ -93,16 +95,44 @@ def resolve_config(
         name, equals, value = assignment.partition("=")
         if not equals:
             raise InputError(f"--set takes name=value, got {assignment!r}")
-        changes[name.strip()] = yaml.safe_load(value)
+        try:
+            changes[name.strip()] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise InputError(f"--set cannot read the value of {assignment!r}") from error
     known = {f.name: f for f in fields(base)}  # type: ignore[arg-type]
     for name in changes:
         if name not in known:
             raise UnknownNameError("setting", name, known)
+    changes = _typed(type(base), changes)
     changes.update({name: value for name, value in given.items() if name in known})
     try:
         return replace(base, **changes)  # type: ignore[type-var]
     except (TypeError, ValueError) as error:
         raise InputError(f"bad setting: {error}") from error
+
+
+def _typed(config: type, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Refuse values of another type than that of their field, where it is one plain type."""
+    hints = get_type_hints(config)
+    return {name: _as_type(name, value, hints[name]) for name, value in changes.items()}
+
+
+def _as_type(name: str, value: Any, hint: Any) -> Any:
+    kinds = set(get_args(hint)) or {hint}
+    plain = kinds & {str, bool, int, float}
+    if len(plain) != 1 or kinds - plain - {NoneType} or (value is None and NoneType in kinds):
+        return value  # a config checks its own richer settings
+    (kind,) = plain
+    if type(value) is kind:
+        return value
+    if kind is float and type(value) in (int, str):
+        with suppress(ValueError):
+            return float(value)  # YAML reads 1e-3 as text
+    advice = "put quotes around a text that reads as a number, yes or no"
+    raise InputError(
+        f"{name} must be of type {kind.__name__}, got {value!r}",
+        hint=advice if kind is str else None,
+    )
 
 
 def _read_settings(path: Path) -> dict[str, Any]:
