@@ -25,7 +25,8 @@ class TrainConfig:
         size: Side of the square input in pixels; None takes the native size up to 64 for
             ``compact-cnn`` and the model's own for timm.
         epochs: Passes over train.
-        batch_size: Images a step.
+        batch_size: Images a step; None takes 128, or fewer where an epoch of a small dataset
+            would have too few steps to learn from.
         learning_rate: Peak of the one-cycle schedule.
         weight_decay: AdamW's, on weights that are not biases or norms.
         loss: ``focal`` (Lin et al. 2017) or ``cross-entropy``.
@@ -51,7 +52,7 @@ class TrainConfig:
     weights: str | None = None
     size: int | None = None
     epochs: int = 20
-    batch_size: int = 128
+    batch_size: int | None = None
     learning_rate: float = 3e-3
     weight_decay: float = 0.05
     loss: str = "focal"
@@ -69,9 +70,8 @@ class TrainConfig:
     operating_point: str = "balanced_accuracy"
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size"):
-            _check_integer(self, name, low=1)
-        for name in ("size", "limit", "patience"):
+        _check_integer(self, "epochs", low=1)
+        for name in ("size", "limit", "patience", "batch_size"):
             _check_integer(self, name, low=16 if name == "size" else 1, optional=True)
         _check_integer(self, "seed", low=0)
         _check_number(self, "learning_rate", above=0.0)

@@ -15,6 +15,7 @@ from classify.pretrained import find_weights
 from medx.core.errors import InputError, UnknownNameError
 
 SMALLEST_INPUT, SMALL_INPUT = 16, 64
+HALVED_INPUT = 48
 
 #: Shown with every unknown name; timm holds a thousand more.
 FAMILIAR = (COMPACT_CNN, "efficientnet_b0", "resnet18", "resnet34", "resnet50")
@@ -48,14 +49,26 @@ class ResidualBlock(nn.Module):
 
 
 class CompactCNN(nn.Module):
-    """A residual CNN of 0.6 M parameters for images of 28 to 64 pixels."""
+    """A residual CNN of 0.7 M parameters for images of 28 to 64 pixels.
+
+    Args:
+        num_classes: Logits an image.
+        in_channels: 1 for grey images, 3 for colour.
+        stem_stride: 2 halves the image first: at 64 pixels a step costs a quarter.
+    """
 
     def __init__(
-        self, num_classes: int, in_channels: int = 1, *, width: int = 32, dropout: float = 0.1
+        self,
+        num_classes: int,
+        in_channels: int = 1,
+        *,
+        stem_stride: int = 1,
+        width: int = 32,
+        dropout: float = 0.1,
     ) -> None:
         super().__init__()
         self.stages = nn.Sequential(
-            nn.Conv2d(in_channels, width, 3, 1, 1, bias=False),
+            nn.Conv2d(in_channels, width, 3, stem_stride, 1, bias=False),
             nn.BatchNorm2d(width),
             nn.ReLU(inplace=True),
             ResidualBlock(width, width),
@@ -112,7 +125,7 @@ def build_model(
         name: ``compact-cnn``, ``efficientnet_b0``, ``resnet18`` or any other timm name.
         num_classes: Logits an image.
         in_channels: 1 for grey images, 3 for colour.
-        size: Side of the input, for networks that must know it (vision transformers).
+        size: Side of the input, for networks built for one (vision transformers, compact-cnn).
         pretrained: Start a timm network from its published weights.
         weights: A ``.safetensors`` file to start it from instead.
 
@@ -125,7 +138,8 @@ def build_model(
     if name == COMPACT_CNN:
         if weights is not None:
             raise InputError(f"--weights is for timm networks; {COMPACT_CNN} starts from scratch")
-        return CompactCNN(num_classes, in_channels)
+        stride = 2 if size is not None and size >= HALVED_INPUT else 1
+        return CompactCNN(num_classes, in_channels, stem_stride=stride)
     import timm
 
     source = find_weights(name, weights) if pretrained or weights else None

@@ -26,6 +26,7 @@ from medx.core.training import load_tensors
 from medx.datasets.manifest import Dataset, Record
 
 HALF = 0.5
+VAL_BATCH = 512
 
 
 def finish_training(
@@ -44,7 +45,7 @@ def finish_training(
         mean=learner.mean,
         std=learner.std,
         horizontal_flip=config.horizontal_flip,
-        batch_size=config.batch_size,
+        batch_size=VAL_BATCH,
     )
     target = data.val.target.numpy()
     description = describe_model(config, run_dir, dataset, data, learner, logits, target)

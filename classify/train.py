@@ -28,7 +28,7 @@ from classify.learner import (
 from classify.metrics import macro_auroc
 from classify.mixup import mixup
 from classify.results import Epoch, TrainResult
-from classify.selection import finish_training
+from classify.selection import VAL_BATCH, finish_training
 from classify.training_state import STATE_FILE, Progress, load_state, save_state
 from medx.core.console import note, progress_bar
 from medx.core.device import seed_everything
@@ -38,7 +38,7 @@ from medx.core.training import one_cycle, save_tensors, update_average
 from medx.datasets.augment import augment, seed_step
 from medx.datasets.manifest import Dataset
 
-VAL_BATCH = 512
+SMALLEST_BATCH, LARGEST_BATCH, STEPS_WANTED = 16, 128, 32
 GRADIENT_NORM = 5.0
 
 
@@ -96,7 +96,7 @@ def train_one_epoch(
     config: TrainConfig, learner: Learner, data: TrainingData, epoch: int, bar: Bar
 ) -> float:
     """Take every step of one epoch (counted from 0); return the mean loss."""
-    steps = steps_per_epoch(config, data.train)
+    batch, steps = batch_size(config, data.train), steps_per_epoch(config, data.train)
     device = learner.accelerator.device
     pixels = data.train.pixels.to(device)
     target = F.one_hot(data.train.target, len(data.classes)).float().to(device)
@@ -105,7 +105,7 @@ def train_one_epoch(
     learner.network.train()
     losses: list[torch.Tensor] = []
     started = time.perf_counter()
-    for step, rows in enumerate(torch.split(order, config.batch_size)[:steps]):
+    for step, rows in enumerate(torch.split(order, batch)[:steps]):
         seed_step(config.seed, epoch, step)
         done = epoch * steps + step
         for group in learner.optimizer.param_groups:
@@ -122,7 +122,7 @@ def train_one_epoch(
         learner.optimizer.step()
         update_average(learner.average, learner.network, config.ema_decay, done)
         losses.append(loss.detach())
-        rate = (step + 1) * config.batch_size / (time.perf_counter() - started)
+        rate = (step + 1) * batch / (time.perf_counter() - started)
         status = f"epoch {epoch + 1} loss {losses[-1].item():.3f} {rate:.0f} images/s"
         bar.update(bar.task_ids[0], advance=1, status=status)
     mean_loss = float(torch.stack(losses).double().mean())
@@ -170,7 +170,15 @@ def is_finished(config: TrainConfig, progress: Progress) -> bool:
 
 def steps_per_epoch(config: TrainConfig, images: ImageSet) -> int:
     """Return how many full batches there are (one smaller batch when there is none)."""
-    return max(1, len(images) // config.batch_size)
+    return max(1, len(images) // batch_size(config, images))
+
+
+def batch_size(config: TrainConfig, images: ImageSet) -> int:
+    """Return images a step: as set, else a power of two that leaves an epoch enough steps."""
+    if config.batch_size is not None:
+        return config.batch_size
+    most = max(1, len(images) // STEPS_WANTED)
+    return max(SMALLEST_BATCH, min(LARGEST_BATCH, 1 << (most.bit_length() - 1)))
 
 
 def _check_same_settings(config: TrainConfig, run_dir: Path) -> None:

@@ -61,7 +61,10 @@ def train(
         int | None, typer.Option(min=16, help="Side of the input in pixels.")
     ] = TrainConfig.size,
     epochs: Annotated[int, typer.Option(min=1, help="Passes over train.")] = TrainConfig.epochs,
-    batch_size: BatchSizeOption = TrainConfig.batch_size,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(min=1, help="Images a step. [default: 128, fewer for small datasets]"),
+    ] = TrainConfig.batch_size,
     learning_rate: Annotated[
         float, typer.Option(help="Peak of the one-cycle schedule.")
     ] = TrainConfig.learning_rate,

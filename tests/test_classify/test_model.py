@@ -28,6 +28,12 @@ def test_the_compact_network_takes_any_small_size(size):
     assert CompactCNN(4)(torch.randn(2, 1, size, size)).shape == (2, 4)
 
 
+@pytest.mark.parametrize(("size", "side"), [(28, 28), (47, 47), (48, 24), (64, 32)])
+def test_larger_images_are_halved_first(size, side):
+    stem = build_model("compact-cnn", 2, size=size).stages[0]
+    assert stem(torch.zeros(1, 1, size, size)).shape[-2:] == (side, side)
+
+
 def test_a_vision_transformer_is_built_for_its_input_size():
     network = build_model("test_vit", 2, 1, size=64).eval()
     assert network(torch.randn(1, 1, 64, 64)).shape == (1, 2)

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from classify.config import TrainConfig
-from classify.train import train
+from classify.train import batch_size, train
 from classify.training_state import STATE_FILE
 from medx.core.errors import InputError
 from medx.datasets.manifest import load_manifest
@@ -93,6 +93,14 @@ def test_every_knob_trains(two_class, tmp_path, settings):
     limited = load_manifest(two_class).where(lambda r: int(r.id[-3:]) < 20)
     result = train(config, tmp_path / "run", limited)
     assert 0 <= result.val["auroc"].estimate <= 1
+
+
+@pytest.mark.parametrize(
+    ("count", "given", "expected"),
+    [(60, None, 16), (1218, None, 32), (4708, None, 128), (100_000, None, 128), (60, 7, 7)],
+)
+def test_small_datasets_take_smaller_steps(count, given, expected):
+    assert batch_size(TrainConfig(batch_size=given), range(count)) == expected
 
 
 def test_patience_ends_a_training_that_gets_no_better(two_class, tmp_path):
