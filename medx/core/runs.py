@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import platform
+import re
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -47,14 +49,14 @@ def create_run_dir(
     Raises:
         InputError: When the folder already holds a run and ``resume`` is False.
     """
-    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
-    run_dir = output or settings.output_dir() / subsystem / command / (name or stamp)
+    folder = settings.output_dir() / subsystem / command
+    if not (name or output):
+        return _claim_stamped(folder)
+    run_dir = output or folder / str(name)
     if (run_dir / "config.yaml").exists() and not resume:
-        if name or output:
-            raise InputError(
-                f"{run_dir} already holds a run", hint="pass --resume, or choose another name"
-            )
-        run_dir = run_dir.with_name(f"{stamp}-{datetime.now().microsecond:06d}")
+        raise InputError(
+            f"{run_dir} already holds a run", hint="pass --resume, or choose another name"
+        )
     run_dir.mkdir(parents=True, exist_ok=True)
     return run_dir
 
@@ -64,7 +66,11 @@ def latest_run(subsystem: str, command: str, **wanted: Any) -> Path | None:
     folder = settings.output_dir() / subsystem / command
     runs = sorted(folder.glob("*/metrics.json"), key=lambda p: p.stat().st_mtime, reverse=True)
     for metrics in runs:
-        config = load_config(metrics.parent)
+        try:
+            config = load_config(metrics.parent)
+        except CheckpointError as error:
+            console.warn(f"skipped a broken run: {error}")
+            continue
         if all(config.get(key) == value for key, value in wanted.items()):
             return metrics.parent
     return None
@@ -82,14 +88,17 @@ def load_config(run_dir: Path) -> dict[str, Any]:
     """Read ``config.yaml`` back.
 
     Raises:
-        CheckpointError: When the folder holds no run.
+        CheckpointError: When the folder holds no run or a damaged one.
     """
     import yaml
 
     path = run_dir / "config.yaml"
     if not path.is_file():
         raise CheckpointError(f"{run_dir} is not a run folder: no config.yaml in it")
-    config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    try:
+        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise CheckpointError(f"{path} is damaged: {error}") from error
     if not isinstance(config, dict):
         raise CheckpointError(f"{path} is damaged: not a mapping")
     return config
@@ -105,7 +114,7 @@ def load_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise CheckpointError(f"{path} is missing: the run did not finish?") from error
-    except json.JSONDecodeError as error:
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise CheckpointError(f"{path} is damaged: {error}") from error
 
 
@@ -128,7 +137,7 @@ def describe_environment() -> dict[str, Any]:
         "created": now(),
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "command": " ".join(["medx", *sys.argv[1:]]),
+        "command": " ".join(["medx", *_sub_commands()]),
         "packages": package_versions(PACKAGES),
         "git": _git_state(),
     }
@@ -148,6 +157,25 @@ def package_versions(names: Iterable[str]) -> dict[str, str]:
 def now() -> str:
     """Return the current time in UTC, ISO 8601, to the second."""
     return datetime.now(timezone.utc).isoformat(timespec="seconds")
+
+
+def _claim_stamped(folder: Path) -> Path:
+    """Make a folder named after the time; runs that start in the same second get their own."""
+    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
+    folder.mkdir(parents=True, exist_ok=True)
+    names = itertools.chain([stamp], (f"{stamp}-{number}" for number in itertools.count(2)))
+    while True:
+        run_dir = folder / next(names)
+        try:
+            run_dir.mkdir()
+        except FileExistsError:
+            continue
+        return run_dir
+
+
+def _sub_commands() -> list[str]:
+    # config.yaml holds the settings; an argument here could be a path, which names a user.
+    return [arg for arg in sys.argv[1:3] if re.fullmatch(r"[a-z]+(-[a-z]+)*", arg)]
 
 
 def _git_state() -> str | None:

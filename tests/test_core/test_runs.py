@@ -36,9 +36,35 @@ def test_a_named_run_is_not_overwritten_unless_resumed():
     assert runs.create_run_dir("classify", "train", name="a", resume=True).name == "a"
 
 
+def test_runs_of_the_same_second_get_folders_of_their_own():
+    folders = {runs.create_run_dir("classify", "train") for _ in range(5)}
+    assert len(folders) == 5
+    assert all(folder.is_dir() for folder in folders)
+
+
+def test_a_broken_run_is_skipped_with_a_warning(capfd):
+    finished("good", dataset="x")
+    broken = finished("broken", dataset="x")
+    (broken / "config.yaml").write_text("dataset: [")
+    os.utime(broken / "metrics.json", (2e9, 2e9))
+    assert runs.latest_run("classify", "train", dataset="x").name == "good"
+    assert capfd.readouterr().err.count("skipped a broken run") == 1
+
+
+def test_the_environment_names_the_command_but_no_argument(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["/home/me/medx", "classify", "train", "--output", "/home/me"])
+    assert runs.describe_environment()["command"] == "medx classify train"
+    monkeypatch.setattr("sys.argv", ["medx", "demo", "/home/me/data"])
+    assert runs.describe_environment()["command"] == "medx demo"
+
+
 def test_damaged_runs_are_clear_errors(tmp_path):
     with pytest.raises(CheckpointError, match="not a run folder"):
         runs.load_config(tmp_path)
+    for content in (b"a: [", b"\xff\xfe\xe9", b"- a"):
+        (tmp_path / "config.yaml").write_bytes(content)
+        with pytest.raises(CheckpointError, match="damaged"):
+            runs.load_config(tmp_path)
     (tmp_path / "metrics.json").write_text("{")
     with pytest.raises(CheckpointError, match="damaged"):
         runs.load_json(tmp_path / "metrics.json")
