@@ -9,6 +9,7 @@ for the reader.
 
 import os
 import pickle
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -60,6 +61,7 @@ def _receive(child: subprocess.Popen[bytes]) -> list[Phantom]:
 
 def _serve() -> None:
     """Render and send this child's chunks: number `worker`, then every `workers`-th."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent ends its children
     config, worker, workers = pickle.load(sys.stdin.buffer)
     for start in range(worker * _CHUNK, config.count, workers * _CHUNK):
         stop = min(start + _CHUNK, config.count)
