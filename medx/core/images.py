@@ -53,8 +53,8 @@ class Image:
 def read_image(path: str | Path) -> Image:
     """Read a PNG, JPEG, TIFF, BMP, NPY or single-frame DICOM file.
 
-    DICOM passes modality LUT, then VOI LUT or window, then MONOCHROME1 inversion. Values of more
-    than 8 bits without a window are stretched between their 0.5 and 99.5 percentiles.
+    DICOM passes modality LUT or rescale, then VOI LUT or window, then MONOCHROME1 inversion. Values
+    of more than 8 bits without either are stretched between their 0.5 and 99.5 percentiles.
 
     Raises:
         InputError: When the file is missing, not an image, truncated or too large.
@@ -148,16 +148,16 @@ def _read_raster(path: Path) -> Image:
 
 def _read_npy(path: Path) -> Image:
     try:
-        array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        # Mapped, a header that promises too much costs no memory.
+        mapped = np.lib.format.open_memmap(path, mode="r")
+    except Exception as error:  # the header's parser raises anything on a damaged one
         raise _unreadable(path, error) from error
-    _check_pixels(path, *(array.shape[:2] if array.ndim >= 2 else (0, 0)))
-    return image_from_array(array, facts={"format": "NPY", "dtype": str(array.dtype)})
+    _check_pixels(path, *(mapped.shape[:2] if mapped.ndim >= 2 else (0, 0)))
+    return image_from_array(np.array(mapped), facts={"format": "NPY", "dtype": str(mapped.dtype)})
 
 
 def _read_dicom(path: Path) -> Image:
     import pydicom
-    from pydicom.pixels import apply_modality_lut, apply_voi_lut
 
     try:
         with warnings.catch_warnings():
@@ -167,27 +167,15 @@ def _read_dicom(path: Path) -> Image:
             _check_pixels(path, int(dataset.Rows), int(dataset.Columns))
             if int(dataset.get("NumberOfFrames", 1) or 1) > 1:
                 raise InputError(f"{path} holds several frames", hint="export single frames")
-            array = dataset.pixel_array
-            steps = []
-            if array.ndim == 2:
-                windowed = apply_voi_lut(apply_modality_lut(array, dataset), dataset)
-                if windowed is not array:
-                    steps.append("modality and VOI LUT")
-                array = windowed
+            pixels, steps = _displayed(dataset)
+            spacing = _read_spacing(dataset)
     except InputError:
         raise
     except Exception as error:  # decoders raise anything on a damaged stream
         raise _unreadable(path, error) from error
-    if array.ndim == 2 and (array.dtype != np.uint8 or steps):
-        array = _stretch_percentiles(np.asarray(array, np.float32))
-    if dataset.get("PhotometricInterpretation") == "MONOCHROME1":
-        array = 255 - array
-        steps.append("MONOCHROME1 inverted")
-    spacing = dataset.get("PixelSpacing") or dataset.get("ImagerPixelSpacing")
-    image = image_from_array(array)
     return Image(
-        pixels=image.pixels,
-        spacing=(float(spacing[0]), float(spacing[1])) if spacing else None,
+        pixels=image_from_array(pixels).pixels,
+        spacing=spacing,
         facts={
             "format": "DICOM",
             "modality": str(dataset.get("Modality", "")),
@@ -195,6 +183,61 @@ def _read_dicom(path: Path) -> Image:
             "applied": ", ".join(steps),
         },
     )
+
+
+def _displayed(dataset: Any) -> tuple[Pixels, list[str]]:
+    """Return a DICOM dataset's pixels as a viewer shows them, and the steps that took."""
+    from pydicom.pixels import apply_modality_lut
+
+    array, steps = dataset.pixel_array, []
+    if array.ndim == 2:
+        stored, array = array, apply_modality_lut(array, dataset)
+        if np.array_equal(array, stored):  # a slope of 1 and an intercept of 0 are common
+            array = stored
+        else:
+            steps.append("modality LUT" if dataset.get("ModalityLUTSequence") else "rescale")
+        if step := _voi_step(dataset):
+            array = _apply_voi(array, dataset, step)
+            steps.append(step)
+    if array.dtype != np.uint8:
+        array = _stretch_percentiles(np.asarray(array, np.float32))
+        steps.append("0.5-99.5 percentiles")
+    if dataset.get("PhotometricInterpretation") == "MONOCHROME1":
+        array = 255 - array
+        steps.append("MONOCHROME1 inverted")
+    return array, steps
+
+
+def _voi_step(dataset: Any) -> str | None:
+    lut = (dataset.get("VOILUTSequence") or [{}])[0]
+    if lut.get("LUTDescriptor") is not None and lut.get("LUTData") is not None:
+        return "VOI LUT"
+    window = (dataset.get("WindowCenter"), dataset.get("WindowWidth"))
+    return None if None in window else "window"
+
+
+def _apply_voi(array: npt.NDArray[Any], dataset: Any, step: str) -> Pixels:
+    """Apply the VOI LUT or window; its whole output range becomes 0 to 255 (PS3.3 C.11.2)."""
+    from pydicom.pixels import apply_voi, apply_windowing
+
+    if step == "VOI LUT":
+        array = apply_voi(array, dataset)
+        low, high = 0, 2 ** int(dataset.VOILUTSequence[0].LUTDescriptor[2]) - 1
+    else:
+        array = apply_windowing(array, dataset)
+        # What lies below and above every window gets the ends of its output range.
+        low, high = apply_windowing(np.array([-np.inf, np.inf]), dataset)
+    scaled = np.clip((array.astype(np.float32) - low) / (high - low), 0.0, 1.0)
+    return np.asarray(np.rint(scaled * 255.0), np.uint8)
+
+
+def _read_spacing(dataset: Any) -> tuple[float, float] | None:
+    spacing = dataset.get("PixelSpacing") or dataset.get("ImagerPixelSpacing")
+    try:
+        row, column = spacing
+        return float(row), float(column)
+    except (TypeError, ValueError):  # absent, or not the two numbers it should be
+        return None
 
 
 def _stretch_percentiles(values: npt.NDArray[np.float32]) -> Pixels:

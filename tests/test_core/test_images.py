@@ -76,6 +76,59 @@ def test_dicom_window_then_monochrome1_inversion(tmp_path):
     assert np.array_equal(inverted.pixels, 255 - plain.pixels)
 
 
+def test_a_dicom_window_is_kept_as_it_is(tmp_path):
+    raw = np.linspace(1800, 2200, 100).astype(np.uint16).reshape(10, 10)
+    tags = {"WindowCenter": 2048, "WindowWidth": 4096, "BitsStored": 12, "HighBit": 11}
+    image = read_image(write_dicom(tmp_path / "w.dcm", raw, **tags))
+    assert abs(image.pixels.astype(float) - raw / 4095 * 255).max() <= 0.51
+    assert image.facts["applied"] == "window"
+
+
+@pytest.mark.parametrize("function", ["LINEAR", "LINEAR_EXACT", "SIGMOID"])
+@pytest.mark.parametrize("slope", [2, -2])
+def test_dicom_windows_follow_the_standard(tmp_path, function, slope):
+    raw = np.arange(0, 400, 4, dtype=np.uint16).reshape(10, 10)
+    tags = {"RescaleSlope": slope, "RescaleIntercept": 10, "VOILUTFunction": function}
+    center = slope * 200 + 10
+    window = {"WindowCenter": center, "WindowWidth": 401}
+    image = read_image(write_dicom(tmp_path / "w.dcm", raw, **tags, **window))
+    x = raw * float(slope) + 10 - center
+    expected = {
+        "LINEAR": (x + 0.5) / 400 + 0.5,
+        "LINEAR_EXACT": x / 401 + 0.5,
+        "SIGMOID": 1 / (1 + np.exp(-4 * x / 401)),
+    }[function]
+    assert abs(image.pixels - np.clip(expected, 0, 1) * 255).max() <= 0.51
+    assert image.facts["applied"] == "rescale, window"
+
+
+def test_a_voi_lut_wins_over_the_window_and_spans_its_depth(tmp_path):
+    lut = pydicom.Dataset()
+    lut.add_new("LUTDescriptor", "US", [4, 10, 12])
+    lut.add_new("LUTData", "US", [0, 1000, 2000, 4095])
+    raw = np.array([[0, 11], [12, 99]], np.uint16)
+    tags = {"VOILUTSequence": [lut], "WindowCenter": 1, "WindowWidth": 2}
+    image = read_image(write_dicom(tmp_path / "l.dcm", raw, photometric="MONOCHROME1", **tags))
+    assert image.pixels.tolist() == [[255, 255 - 62], [255 - 125, 0]]
+    assert image.facts["applied"] == "VOI LUT, MONOCHROME1 inverted"
+
+
+def test_dicom_without_a_window_is_stretched_and_says_so(tmp_path):
+    raw = np.linspace(1800, 2200, 100).astype(np.uint16).reshape(10, 10)
+    tags = {"RescaleSlope": 1, "RescaleIntercept": 0}
+    deep = read_image(write_dicom(tmp_path / "d.dcm", raw, **tags))
+    assert (deep.pixels.min(), deep.pixels.max()) == (0, 255)
+    assert deep.facts["applied"] == "0.5-99.5 percentiles"
+    shallow = read_image(write_dicom(tmp_path / "s.dcm", RAMP[4:8], **tags))
+    assert np.array_equal(shallow.pixels, RAMP[4:8])
+    assert shallow.facts["applied"] == ""
+
+
+def test_half_a_dicom_spacing_is_none(tmp_path):
+    path = write_dicom(tmp_path / "s.dcm", RAMP, ImagerPixelSpacing=[0.2])
+    assert read_image(path).spacing is None
+
+
 def test_dicom_without_suffix_is_recognised_and_names_nobody(tmp_path):
     path = write_dicom(tmp_path / "IM0001", RAMP)
     image = read_image(path)
@@ -123,6 +176,35 @@ def test_missing_and_too_large_files_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(images, "MAX_PIXELS", 255)
     with pytest.raises(InputError, match="16×16"):
         read_image(tmp_path / "big.png")
+
+
+def _npy_header(shape):
+    header = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"PK\x03\x04 cut",
+        _npy_header((10**6, 10**6)),
+        _npy_header((10**30, 10**30)),
+        _npy_header((100, 100)) + b"short",
+        _npy_header("(1, ("),
+    ],
+)
+def test_damaged_npy_is_one_clear_error(tmp_path, content):
+    (tmp_path / "x.npy").write_bytes(content)
+    with pytest.raises(InputError, match=r"x\.npy"):
+        read_image(tmp_path / "x.npy")
+
+
+def test_npy_files_keep_their_pixels_and_archives_are_refused(tmp_path):
+    np.save(tmp_path / "a.npy", RAMP)
+    assert np.array_equal(read_image(tmp_path / "a.npy").pixels, RAMP)
+    np.savez(tmp_path / "b.npz", RAMP)
+    with pytest.raises(InputError, match="as an image"):
+        read_image((tmp_path / "b.npz").rename(tmp_path / "b.npy"))
 
 
 def test_pickled_npy_is_never_loaded(tmp_path):
