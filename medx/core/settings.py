@@ -12,6 +12,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from medx.core.errors import InputError
+
 DISCLAIMER = "Research use only, not for clinical use."
 
 
@@ -22,11 +24,19 @@ def data_dir() -> Path | None:
 
 
 def cache_dir() -> Path:
-    """Return the folder for downloads and generated data."""
+    """Return the folder for downloads and generated data.
+
+    Raises:
+        InputError: When no variable names one and the user has no home.
+    """
     if value := os.environ.get("MEDX_CACHE_DIR"):
         return Path(value)
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "medx"
+    if base := os.environ.get("XDG_CACHE_HOME"):
+        return Path(base) / "medx"
+    try:
+        return Path.home() / ".cache" / "medx"
+    except RuntimeError as error:
+        raise InputError("no home folder to cache in", hint="set MEDX_CACHE_DIR") from error
 
 
 def output_dir() -> Path:

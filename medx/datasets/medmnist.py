@@ -12,6 +12,8 @@ import importlib.util
 import urllib.error
 import urllib.request
 import zipfile
+from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
@@ -61,12 +63,23 @@ def registry() -> dict[str, dict[str, Any]]:
     return {}
 
 
+def class_names(flag: str) -> tuple[str, ...]:
+    """Return the label names of a flag, in the order of their indices."""
+    labels = registry()[flag]["label"]
+    return tuple(labels[key] for key in sorted(labels, key=int))
+
+
 def parse_name(name: str) -> tuple[str, int] | None:
     """Split ``pneumoniamnist`` or ``pneumoniamnist_64`` into flag and size, or return None."""
     flag, _, size = name.partition("_")
     if flag not in registry() or (size and not size.isdigit()):
         return None
     return flag, int(size or 28)
+
+
+def modality(flag: str) -> str:
+    """Return what the pictures of a flag are."""
+    return MODALITIES.get(flag, flag.removesuffix("mnist"))
 
 
 def find_npz(name: str, data_dir: Path | None = None) -> Path | None:
@@ -90,7 +103,7 @@ def load_medmnist(name: str, *, data_dir: Path | None = None, download: bool = T
         path = _download(flag, size)
     info = registry()[flag]
     arrays = _Arrays(path)
-    classes = tuple(info["label"][key] for key in sorted(info["label"], key=int))
+    classes = class_names(flag)
     records = [
         Record(
             id=f"{split}-{i:05d}",
@@ -109,7 +122,7 @@ def load_medmnist(name: str, *, data_dir: Path | None = None, download: bool = T
         reader=lambda record: image_from_array(
             arrays.image(record.path), facts={"format": "NPZ", "size": str(size)}
         ),
-        modality=MODALITIES.get(flag, flag.removesuffix("mnist")),
+        modality=modality(flag),
         licence=info["license"],
         citation=CITATION,
         description=info["description"],
@@ -159,20 +172,21 @@ def _file_name(flag: str, size: int) -> str:
     return f"{flag}.npz" if size == 28 else f"{flag}_{size}.npz"
 
 
-def _places(flag: str, size: int, data_dir: Path | None) -> list[Path]:
-    folders = [data_dir, settings.data_dir(), settings.cache_dir() / "medmnist"]
-    folders.append(Path.home() / ".medmnist")  # where the medmnist package puts them
-    return [folder / _file_name(flag, size) for folder in folders if folder]
+def _places(flag: str, size: int, data_dir: Path | None) -> Iterator[Path]:
+    name = _file_name(flag, size)
+    for folder in (data_dir, settings.data_dir()):
+        if folder:
+            yield folder / name
+    with suppress(InputError):  # without a home there is no cache to look in
+        yield settings.cache_dir() / "medmnist" / name
+    with suppress(RuntimeError):
+        yield Path.home() / ".medmnist" / name  # where the medmnist package puts them
 
 
 def _label(row: npt.NDArray[np.int64], classes: tuple[str, ...], *, multi: bool) -> str:
     if multi:
         return "|".join(name for name, on in zip(classes, row, strict=True) if on) or "none"
     return classes[int(row[0])]
-
-
-def _refuse(flag: str, size: int) -> Path:
-    return _unavailable(flag, size, "and downloading was not asked for")
 
 
 def _download(flag: str, size: int) -> Path:

@@ -63,6 +63,20 @@ def test_places_are_searched_in_order(tmp_path, monkeypatch):
     assert find_npz("pneumoniamnist", tmp_path / "given") == given
 
 
+def test_nobody_needs_a_home_to_read_a_file_at_hand(tmp_path, monkeypatch):
+    def homeless():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr("pathlib.Path.home", homeless)
+    monkeypatch.delenv("MEDX_CACHE_DIR")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    given = write_npz(tmp_path / "given" / "pneumoniamnist.npz")
+    assert find_npz("pneumoniamnist", tmp_path / "given") == given
+    assert find_npz("pathmnist", tmp_path / "given") is None
+    with pytest.raises(InputError, match="no home folder"):
+        load_medmnist("pathmnist")
+
+
 def test_absent_data_says_where_to_put_it_and_what_else_there_is():
     with pytest.raises(DataUnavailableError, match=r"pneumoniamnist\.npz") as caught:
         load_dataset("pneumoniamnist")
