@@ -40,16 +40,19 @@ def info(
 ) -> None:
     """Show classes, counts by split, modality, licence and citation."""
     from medx.core.console import print_json, print_line, print_table
-    from medx.datasets.catalog import load_dataset
-    from medx.datasets.listing import describe
+    from medx.datasets.listing import describe_named
 
-    about = describe(load_dataset(name, data_dir=data_dir, download=False))
+    about = describe_named(name, data_dir)
     if json:
         print_json(about)
         return
     print_line(f"{about.name}{' (synthetic)' if about.synthetic else ''}: {about.description}")
     for field in ("location", "modality", "image_size", "licence", "citation"):
         print_line(f"{field.replace('_', ' ')}: {getattr(about, field) or '–'}")
+    if not about.counts:
+        print_line(f"labels: {', '.join(about.labels)}")
+        print_table(about.totals.items(), columns=("split", "images"))
+        return
     print_table(
         ((label, *(about.counts[s].get(label, 0) for s in about.counts)) for label in about.labels),
         columns=("label", *about.counts),

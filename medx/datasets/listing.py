@@ -8,6 +8,7 @@ from pydantic import Field
 
 from medx.core.values import Value
 from medx.datasets import medmnist
+from medx.datasets.catalog import load_dataset
 from medx.datasets.manifest import Dataset
 from medx.datasets.phantoms.dataset import DESCRIPTION, PHANTOM_CXR
 
@@ -42,7 +43,9 @@ class DatasetInfo(Value):
     licence: str
     citation: str
     labels: list[str]
-    counts: dict[str, dict[str, int]] = Field(description="split → label → images")
+    counts: dict[str, dict[str, int]] = Field(
+        description="split → label → images; empty for data that is not on this machine"
+    )
     totals: dict[str, int]
 
 
@@ -74,6 +77,31 @@ def list_known(data_dir: Path | None = None) -> Listing:
                 for flag, info in medmnist.registry().items()
             ),
         ]
+    )
+
+
+def describe_named(name: str, data_dir: Path | None = None) -> DatasetInfo:
+    """Return what is known about a dataset that ``load_dataset`` takes, without fetching it."""
+    parsed = medmnist.parse_name(name)
+    if parsed and not medmnist.find_npz(name, data_dir):
+        return _describe_absent(name, *parsed)
+    return describe(load_dataset(name, data_dir=data_dir, download=False))
+
+
+def _describe_absent(name: str, flag: str, size: int) -> DatasetInfo:
+    info = medmnist.registry()[flag]
+    return DatasetInfo(
+        name=name,
+        synthetic=False,
+        description=info["description"],
+        location="not on this machine",
+        modality=medmnist.modality(flag),
+        image_size=f"{size}×{size}, {'colour' if info['n_channels'] == 3 else 'grey'}",
+        licence=info["license"],
+        citation=medmnist.CITATION,
+        labels=list(medmnist.class_names(flag)),
+        counts={},
+        totals=info["n_samples"],
     )
 
 

@@ -29,6 +29,17 @@ def test_info_of_a_folder(cli, two_class):
     assert about["labels"] == ["normal", "pneumonia"]
 
 
+def test_info_of_absent_data_comes_from_the_registry(cli):
+    about = cli("data", "info", "pneumoniamnist_64", "--json").json
+    assert about["location"] == "not on this machine"
+    assert about["totals"] == {"train": 4708, "val": 524, "test": 624}
+    assert about["image_size"] == "64×64, grey"
+    assert about["labels"] == ["normal", "pneumonia"]
+    shown = cli("data", "info", "pneumoniamnist").stdout
+    assert "CC BY 4.0" in shown
+    assert "4708" in shown
+
+
 def test_download_without_a_network_offers_the_built_in_data(cli):
     result = cli("data", "download", "pneumoniamnist")
     assert result.exit_code == 1
