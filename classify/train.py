@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from pydantic import ValidationError
 from rich.progress import Progress as Bar
 from scipy.special import softmax
 
@@ -32,7 +33,7 @@ from classify.selection import VAL_BATCH, finish_training
 from classify.training_state import STATE_FILE, Progress, load_state, save_state
 from medx.core.console import note, progress_bar
 from medx.core.device import seed_everything
-from medx.core.errors import InputError
+from medx.core.errors import CheckpointError, InputError
 from medx.core.runs import load_config, load_json, logging_to, save_config
 from medx.core.training import one_cycle, save_tensors, update_average
 from medx.datasets.augment import augment, seed_step
@@ -56,6 +57,7 @@ def train(
 
     Raises:
         InputError: When the dataset or a setting cannot be used, or the loss diverges.
+        CheckpointError: When the run to resume is damaged or of another version.
     """
     config = replace(config, dataset=config.dataset or dataset.name)
     resume = resume and (run_dir / "config.yaml").is_file()
@@ -63,7 +65,7 @@ def train(
         _check_same_settings(config, run_dir)
         if (run_dir / "metrics.json").is_file():
             note(f"{run_dir} is already finished")
-            return TrainResult.model_validate(load_json(run_dir / "metrics.json"))
+            return _load_result(run_dir / "metrics.json")
     seed_everything(config.seed)
     data = load_training_data(config, dataset)
     learner = build_learner(config, data)
@@ -179,6 +181,16 @@ def batch_size(config: TrainConfig, images: ImageSet) -> int:
         return config.batch_size
     most = max(1, len(images) // STEPS_WANTED)
     return max(SMALLEST_BATCH, min(LARGEST_BATCH, 1 << (most.bit_length() - 1)))
+
+
+def _load_result(path: Path) -> TrainResult:
+    try:
+        return TrainResult.model_validate(load_json(path))
+    except ValidationError as error:
+        raise CheckpointError(
+            f"{path} is damaged or of another medx version",
+            hint="train again under another name",
+        ) from error
 
 
 def _check_same_settings(config: TrainConfig, run_dir: Path) -> None:

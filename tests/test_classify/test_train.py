@@ -8,10 +8,11 @@ from dataclasses import replace
 
 import pytest
 
-from classify.config import TrainConfig
+from classify.config import TrainConfig, as_mapping
 from classify.train import batch_size, train
 from classify.training_state import STATE_FILE
-from medx.core.errors import InputError
+from medx.core.errors import CheckpointError, InputError
+from medx.core.runs import save_config
 from medx.datasets.manifest import load_manifest
 
 QUICK = TrainConfig(epochs=3, batch_size=20, size=16, device="cpu")
@@ -141,6 +142,15 @@ def test_a_finished_run_is_not_trained_again(binary_run, binary):
     assert result.epochs_run == 8
     with pytest.raises(InputError, match="cannot resume with another epochs: 8 became 9"):
         train(replace(config, epochs=9), binary_run, binary, resume=True)
+
+
+@pytest.mark.parametrize("content", ["{", "{}", '{"schema_version": 0}', "[]"])
+def test_a_damaged_result_is_a_clear_error(binary, tmp_path, content):
+    config = replace(QUICK, epochs=1, dataset=binary.name)
+    save_config(tmp_path, as_mapping(config))
+    (tmp_path / "metrics.json").write_text(content)
+    with pytest.raises(CheckpointError, match=r"metrics\.json is damaged"):
+        train(config, tmp_path, binary, resume=True)
 
 
 def test_resuming_keeps_the_settings(two_class, tmp_path):
