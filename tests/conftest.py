@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,13 @@ def isolated(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("OUTPUT", "INDEX", "CACHE"):
         monkeypatch.setenv(f"MEDX_{name}_DIR", str(tmp_path / name.lower()))
+    # A developer's own caches must not decide what a test finds.
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hf" / "hub"))
+    if hub := sys.modules.get("huggingface_hub.constants"):  # it read the variables when imported
+        monkeypatch.setattr(hub, "HF_HUB_CACHE", str(tmp_path / "hf" / "hub"))
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.delenv("MEDX_DATA_DIR", raising=False)
     for name in ("MEDX_OFFLINE", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
         monkeypatch.setenv(name, "1")
