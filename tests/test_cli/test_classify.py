@@ -112,7 +112,10 @@ def test_a_name_is_not_used_twice(cli, trained, two_class):
         (("train", "--model", "resnet81"), "did you mean 'resnet18'"),
         (("train", "--dataset", "pneumoniamist"), "did you mean 'pneumoniamnist'"),
         (("train", "--set", "epoch=3"), "did you mean 'epochs'"),
-        (("train", "--set", "learning_rate=fast"), "learning_rate must be of type float, got 'fast'"),
+        (
+            ("train", "--set", "learning_rate=fast"),
+            "learning_rate must be of type float",
+        ),
         (("train", "--precision", "fp8"), "precision must be one of fp32, bf16, fp16"),
         (("train", "--focal-alpha", "1,2,3"), "3 weights for 2 classes"),
         (("train", "--model", "resnet18", "--size", "32"), "--no-pretrained"),
