@@ -58,9 +58,7 @@ class BiomedCLIPEncoder(Encoder):
     def __init__(self, folder: Path, *, device: str = "auto") -> None:
         folder = checked_folder(folder)
         self._device = resolve_device(device)
-        weights = weight_file(folder)
-        assert weights is not None  # checked_folder saw it
-        self._weights = weights
+        self._weights = weight_file(folder)
         try:
             config = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))["model_cfg"]
             self.dim = int(config["embed_dim"])
@@ -147,14 +145,17 @@ def _bert_config_dir(folder: Path, weights: Path) -> Path:
     if own.is_file() and json.loads(own.read_text(encoding="utf-8")).get("model_type") == "bert":
         return folder
     config = _bert_config(weights)
-    name = f"{config['hidden_size']}-{config['num_hidden_layers']}"
+    name = "-".join(str(config.get(key, "base")) for key in ("hidden_size", "num_hidden_layers"))
     written = settings.cache_dir() / "biomedclip" / f"bert-{name}"
     write_json(written / "config.json", config)
     return written.resolve()
 
 
 def _bert_config(weights: Path) -> dict[str, Any]:
-    """Return the BERT config that fits a weight file."""
+    """Return the BERT config that fits a weight file; BERT-base for one that is not safetensors."""
+    config: dict[str, Any] = {"model_type": "bert", "architectures": ["BertModel"]}
+    if weights.suffix != ".safetensors":
+        return config
     with safe_open(weights, "pt") as tensors:
         shapes = {
             key.removeprefix("text.transformer."): tensors.get_slice(key).get_shape()
@@ -164,8 +165,7 @@ def _bert_config(weights: Path) -> dict[str, Any]:
     vocabulary, width = shapes["embeddings.word_embeddings.weight"]
     layers = {key.split(".")[2] for key in shapes if key.startswith("encoder.layer.")}
     return {
-        "model_type": "bert",
-        "architectures": ["BertModel"],
+        **config,
         "vocab_size": vocabulary,
         "hidden_size": width,
         "num_hidden_layers": len(layers),

@@ -11,10 +11,11 @@ REPOSITORY = "microsoft/BiomedCLIP-PubMedBERT_256-vit_base_patch16_224"
 CONFIG_FILE = "open_clip_config.json"
 
 #: In the order open_clip looks for them in a folder.
-WEIGHT_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.safetensors")
-
-#: The pickled form of the weights, which is never read: a pickle can run code.
-PICKLED_FILE = "open_clip_pytorch_model.bin"
+WEIGHT_FILES = (
+    "open_clip_model.safetensors",
+    "open_clip_pytorch_model.safetensors",
+    "open_clip_pytorch_model.bin",
+)
 TOKENIZER_FILES = ("tokenizer.json", "vocab.txt")
 
 #: What is fetched from the hub.
@@ -41,8 +42,6 @@ def checked_folder(folder: Path) -> Path:
     missing = missing_files(folder)
     if missing:
         what = f"lacks {', '.join(missing)}" if folder.is_dir() else "is not a folder"
-        if weight_file(folder) is None and (folder / PICKLED_FILE).is_file():
-            what += f"; its {PICKLED_FILE} is a pickle, which can run code and is never loaded"
         raise WeightsUnavailableError(f"{folder} {what}", hint=how_to_get())
     return folder.resolve()
 
@@ -57,9 +56,9 @@ def missing_files(folder: Path) -> list[str]:
     return lacking
 
 
-def weight_file(folder: Path) -> Path | None:
-    """Return the weight file that open_clip reads from ``folder``, or None."""
-    return next((path for name in WEIGHT_FILES if (path := folder / name).is_file()), None)
+def weight_file(folder: Path) -> Path:
+    """Return the weight file that open_clip reads from ``folder``."""
+    return next(path for name in WEIGHT_FILES if (path := folder / name).is_file())
 
 
 def hub_cache() -> Path:
@@ -76,7 +75,5 @@ def how_to_get() -> str:
     """Return what to fetch and where to put it."""
     return (
         f"fetch {REPOSITORY} where there is internet (`hf download {REPOSITORY} --local-dir DIR`), "
-        f"copy DIR here and pass --weights DIR; where DIR holds only {PICKLED_FILE}, save its "
-        f"tensors there as {WEIGHT_FILES[0]} first (torch.load with weights_only=True, then "
-        "safetensors.torch.save_file); or use --encoder compact"
+        "copy DIR here and pass --weights DIR; or use --encoder compact"
     )

@@ -158,14 +158,6 @@ def test_incomplete_folder_names_what_is_missing(tmp_path):
         BiomedCLIPEncoder(tmp_path)
 
 
-def test_pickled_weights_are_refused(tiny, tmp_path):
-    folder = shutil.copytree(tiny, tmp_path / "pickled")
-    (folder / "open_clip_model.safetensors").rename(folder / "open_clip_pytorch_model.bin")
-    with pytest.raises(WeightsUnavailableError, match=r"\.bin is a pickle") as raised:
-        BiomedCLIPEncoder(folder, device="cpu")
-    assert "save_file" in raised.value.hint
-
-
 @pytest.mark.parametrize("name", ["open_clip_model.safetensors", "open_clip_config.json"])
 def test_damaged_files_are_named(tiny, tmp_path, name):
     folder = shutil.copytree(tiny, tmp_path / "damaged")
