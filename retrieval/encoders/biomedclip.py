@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
@@ -65,10 +66,22 @@ class BiomedCLIPEncoder(Encoder):
             bert = str(_bert_config_dir(folder, self._weights))
             text_config = dict(config["text_cfg"], hf_model_name=bert, hf_model_pretrained=False)
             self._model, self._preprocess = open_clip.create_model_from_pretrained(
-                f"local-dir:{folder}", text_cfg=text_config, device=self._device
+                f"local-dir:{folder}",
+                text_cfg=text_config,
+                device=self._device,
+                # The hub's own file is a pickle: only torch's restricted reader may open it, which
+                # builds tensors and nothing else.
+                weights_only=True,
             )
             self._tokenizer = open_clip.get_tokenizer(f"local-dir:{folder}")
-        except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            RuntimeError,
+            SafetensorError,
+            UnpicklingError,
+        ) as error:
             raise WeightsUnavailableError(
                 f"{folder} holds no readable BiomedCLIP: {str(error).splitlines()[0]}",
                 hint=how_to_get(),

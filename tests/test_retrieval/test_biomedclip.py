@@ -8,6 +8,7 @@ import open_clip
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 from test_retrieval.tiny_biomedclip import TEXTS, write_tiny_biomedclip
 
 from medx.core.errors import WeightsUnavailableError
@@ -172,3 +173,28 @@ def test_index_and_search(encoder, two_class, tmp_path):
     index = GalleryIndex.load(tmp_path / "x")
     assert len(text_search(index, encoder, "pleural effusion", top_k=5).hits) == 5
     assert len(id_search(index, "test-normal-000", top_k=11).hits) == 11
+
+
+def as_pickle(tiny, folder, extra=None):
+    """Copy the checkpoint as the hub has it: one torch pickle instead of safetensors."""
+    shutil.copytree(tiny, folder)
+    tensors = load_file(folder / "open_clip_model.safetensors")
+    (folder / "open_clip_model.safetensors").unlink()
+    torch.save({**tensors, **(extra or {})}, folder / "open_clip_pytorch_model.bin")
+    return folder
+
+
+def test_the_hubs_own_file_gives_the_same_embeddings(encoder, tiny, images, tmp_path):
+    pickled = BiomedCLIPEncoder(as_pickle(tiny, tmp_path / "hub"), device="cpu")
+    assert np.array_equal(pickled.embed_images(images), encoder.embed_images(images))
+
+
+def test_a_pickle_that_would_run_code_is_refused(tiny, tmp_path):
+    class Harm:
+        def __reduce__(self):
+            return open, (str(tmp_path / "harm"), "w")
+
+    folder = as_pickle(tiny, tmp_path / "bad", {"harm": Harm()})
+    with pytest.raises(WeightsUnavailableError, match="no readable BiomedCLIP"):
+        BiomedCLIPEncoder(folder, device="cpu")
+    assert not (tmp_path / "harm").exists()
