@@ -7,8 +7,9 @@ SOURCES := medx classify retrieval reportgen tests benchmarks
 demo: .venv/demo.stamp  ## the whole chain; writes outputs/demo/index.html
 	$(BIN)/medx demo
 
+# One thread a worker: two workers with a thread a core each would fight over two cores.
 test: .venv/test.stamp  ## the whole test suite
-	$(BIN)/pytest -n 2
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
 
 lint: .venv/test.stamp  ## style, types, who imports whom
 	$(BIN)/ruff format --check $(SOURCES)
