@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,7 +29,7 @@ from classify.mixup import mixup
 from classify.results import Epoch, TrainResult
 from classify.selection import VAL_BATCH, finish_training
 from classify.training_state import STATE_FILE, Progress, load_state, save_state
-from medx.core.console import note, progress_bar
+from medx.core.console import note, progress_bar, told_on_interrupt
 from medx.core.device import seed_everything
 from medx.core.errors import CheckpointError, InputError
 from medx.core.runs import load_config, load_json, logging_to, save_config
@@ -71,7 +69,11 @@ def train(
     learner = build_learner(config, data)
     if not resume:
         save_config(run_dir, as_mapping(config))
-    with logging_to(run_dir), _told_how_to_resume(run_dir):
+    kept = (
+        f"interrupted; finished epochs are kept in {run_dir}. Go on with: "
+        f"medx classify train --resume --output {run_dir}"
+    )
+    with logging_to(run_dir), told_on_interrupt(kept):
         progress = Progress()
         if resume and (run_dir / STATE_FILE).is_file():
             progress = load_state(run_dir, learner)
@@ -201,15 +203,3 @@ def _check_same_settings(config: TrainConfig, run_dir: Path) -> None:
                 f"cannot resume with another {name}: {stored.get(name)!r} became {value!r}",
                 hint="leave the setting out, or start a new run without --resume",
             )
-
-
-@contextmanager
-def _told_how_to_resume(run_dir: Path) -> Iterator[None]:
-    try:
-        yield
-    except KeyboardInterrupt:
-        note(
-            f"interrupted; finished epochs are kept in {run_dir}. Go on with: "
-            f"medx classify train --resume --output {run_dir}"
-        )
-        raise

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -20,7 +18,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
 
-from medx.core.console import note, progress_bar
+from medx.core.console import note, progress_bar, told_on_interrupt
 from medx.core.device import resolve_device, seed_everything
 from medx.core.errors import InputError
 from medx.core.files import atomic_path, write_json
@@ -39,7 +37,7 @@ from retrieval.captions import all_words
 from retrieval.compact_model import CompactArchitecture, CompactModel
 from retrieval.config import TrainEncoderConfig
 from retrieval.encoder_batches import Batch, draw_batches, labelled_pool, phantom_pool
-from retrieval.vocabulary import Vocabulary, split_words
+from retrieval.vocabulary import Vocabulary
 
 WEIGHTS_FILE, ABOUT_FILE = "compact.safetensors", "compact.json"
 STATE_FILE = "training.safetensors"
@@ -64,7 +62,11 @@ def train_encoder(
     if resume and _is_finished(config, folder):
         note(f"already finished: {folder} holds an encoder of these settings")
         return folder / WEIGHTS_FILE
-    with _told_how_to_resume(folder):
+    kept = (
+        f"interrupted; the state of every {STEPS_A_STATE} steps is kept in {folder}. "
+        f"Go on with: medx retrieve train-encoder --resume --output {folder}"
+    )
+    with told_on_interrupt(kept):
         return _train(config, dataset, folder, resume=resume)
 
 
@@ -72,8 +74,8 @@ def _train(config: TrainEncoderConfig, dataset: Dataset, folder: Path, *, resume
     seed_everything(config.seed)
     size = CompactArchitecture.image_size
     pools = [labelled_pool(dataset, size), phantom_pool(config, size)]
-    words = {word for pool in pools for caption in pool.captions for word in split_words(caption)}
-    vocabulary = Vocabulary(tuple(sorted(words | all_words())))
+    captions = [caption for pool in pools for caption in pool.captions]
+    vocabulary = Vocabulary.from_texts([*captions, *all_words()])
     architecture = CompactArchitecture(vocabulary_size=len(vocabulary))
     device = resolve_device(config.device)
     model = CompactModel(architecture).to(device).to(memory_format=torch.channels_last)
@@ -136,18 +138,6 @@ def _is_finished(config: TrainEncoderConfig, folder: Path) -> bool:
         return False
     training = load_json(folder / ABOUT_FILE).get("training")
     return bool(training == json.loads(json.dumps(asdict(config))))
-
-
-@contextmanager
-def _told_how_to_resume(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except KeyboardInterrupt:
-        note(
-            f"interrupted; the state of every {STEPS_A_STATE} steps is kept in {folder}. "
-            f"Go on with: medx retrieve train-encoder --resume --output {folder}"
-        )
-        raise
 
 
 def _restore(

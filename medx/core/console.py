@@ -47,6 +47,16 @@ def listening(listener: Callable[[str], None]) -> Iterator[None]:
 
 
 @contextmanager
+def told_on_interrupt(message: str) -> Iterator[None]:
+    """Say what was kept and how to go on when Ctrl-C ends the block."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        note(message)
+        raise
+
+
+@contextmanager
 def progress_bar(description: str, total: int | None) -> Iterator[Progress]:
     """Show one bar on stderr; the block advances ``progress.task_ids[0]``.
 
