@@ -15,6 +15,7 @@ from classify.runs import dataset_key, find_train_run
 from classify.train import train
 from medx.core import runs
 from medx.core.console import note, warn
+from medx.core.content_hash import content_hash
 from medx.core.errors import CheckpointError, InputError, MedxError
 from medx.core.images import Image, Pixels, read_image
 from medx.core.values import Hit, Prediction
@@ -23,7 +24,6 @@ from medx.datasets.manifest import Dataset, Record
 from reportgen.evidence import Evidence
 from reportgen.item import ReportItem
 from reportgen.samples import Candidate, SampleKind, choose_samples
-from retrieval.content_hash import content_hash
 from retrieval.gallery import Gallery
 from retrieval.related import related_ids
 from retrieval.search import id_search, image_search

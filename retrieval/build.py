@@ -11,6 +11,7 @@ import numpy as np
 
 from medx.core import settings
 from medx.core.console import progress_bar, warn
+from medx.core.content_hash import content_hash
 from medx.core.errors import InputError, MedxError
 from medx.core.images import Pixels
 from medx.core.runs import now, package_versions
@@ -18,7 +19,6 @@ from medx.core.settings import DISCLAIMER
 from medx.core.values import Value
 from medx.datasets.manifest import Dataset, Record
 from retrieval.config import BuildConfig
-from retrieval.content_hash import content_hash
 from retrieval.description import IndexDescription
 from retrieval.encoders.base import Embeddings, Encoder, Fingerprint
 from retrieval.index import GalleryIndex, check_replaceable

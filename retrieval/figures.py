@@ -8,12 +8,12 @@ from pathlib import Path
 
 from matplotlib.axes import Axes
 
+from medx.core.content_hash import content_hash
 from medx.core.errors import InputError
 from medx.core.figures import new_figure, save_figure, save_image_grid
 from medx.core.images import Pixels
 from medx.core.values import Hit
 from medx.datasets.catalog import load_dataset
-from retrieval.content_hash import content_hash
 from retrieval.evaluation import EvaluationResult, PrecisionRow, ProtocolResult
 from retrieval.index import GalleryIndex
 from retrieval.search import SearchResult

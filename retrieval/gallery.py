@@ -104,7 +104,7 @@ def _open_named(config: GalleryConfig, name: str) -> Gallery:
 def _dataset_of(config: GalleryConfig) -> tuple[str, str]:
     """Return the name of the dataset and what ``load_dataset`` takes to find it."""
     from medx.datasets.catalog import default_dataset
-    from medx.datasets.manifest import load_manifest
+    from medx.datasets.manifest_files import load_manifest
 
     spec = config.dataset or default_dataset(config.data_dir)
     folder = Path(spec)

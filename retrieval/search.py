@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from medx.core.content_hash import content_hash
 from medx.core.images import Pixels
 from medx.core.settings import DISCLAIMER
 from medx.core.values import Hit, Value
 from retrieval.config import SearchConfig
-from retrieval.content_hash import content_hash
 from retrieval.encoders.base import Embeddings, Encoder, UnknownWords
 from retrieval.index import GalleryIndex
 

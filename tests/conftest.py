@@ -15,7 +15,8 @@ from PIL import Image as PILImage
 
 from medx.cli import main
 from medx.core.images import read_image
-from medx.datasets.manifest import Dataset, Record, save_dataset
+from medx.datasets.manifest import Dataset, Record
+from medx.datasets.manifest_files import save_dataset
 
 # Resolved at once: every test runs in a folder of its own.
 REAL_DATA = Path(os.environ["MEDX_DATA_DIR"]).resolve() if "MEDX_DATA_DIR" in os.environ else None

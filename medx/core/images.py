@@ -50,7 +50,7 @@ class Image:
         return resize(self.pixels, size)
 
 
-def read_image(path: str | Path) -> Image:
+def read_image(path: str | Path, *, frame: int = 0) -> Image:
     """Read a PNG, JPEG, TIFF, BMP, NPY or single-frame DICOM file.
 
     DICOM passes modality LUT or rescale, then VOI LUT or window, then MONOCHROME1 inversion. Values

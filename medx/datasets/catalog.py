@@ -6,7 +6,8 @@ from pathlib import Path
 
 from medx.core.errors import DataUnavailableError, UnknownNameError
 from medx.datasets import medmnist
-from medx.datasets.manifest import Dataset, load_manifest
+from medx.datasets.manifest import Dataset
+from medx.datasets.manifest_files import load_manifest
 from medx.datasets.phantoms.dataset import PHANTOM_CXR, load_phantom_cxr
 
 PREFERRED = "pneumoniamnist"

@@ -11,7 +11,6 @@ import hashlib
 import importlib.util
 import urllib.error
 import urllib.request
-import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache
@@ -25,8 +24,9 @@ from medx.core import settings
 from medx.core.console import note, progress_bar
 from medx.core.errors import DataUnavailableError, InputError, UnknownNameError
 from medx.core.files import atomic_path
-from medx.core.images import image_from_array
 from medx.datasets.manifest import SPLITS, Dataset, Record
+from medx.datasets.manifest_files import file_reader
+from medx.datasets.npz import NpzImages
 
 SIZES = (28, 64, 128, 224)
 
@@ -102,7 +102,7 @@ def load_medmnist(name: str, *, data_dir: Path | None = None, download: bool = T
             _unavailable(flag, size, "and downloading was not asked for")
         path = _download(flag, size)
     info = registry()[flag]
-    arrays = _Arrays(path)
+    arrays = NpzImages(path)
     classes = class_names(flag)
     records = [
         Record(
@@ -119,44 +119,14 @@ def load_medmnist(name: str, *, data_dir: Path | None = None, download: bool = T
         records=tuple(records),
         classes=classes,
         location=str(path),
-        reader=lambda record: image_from_array(
-            arrays.image(record.path), facts={"format": "NPZ", "size": str(size)}
-        ),
+        reader=file_reader(path.parent),
+        root=path.parent,
         modality=modality(flag),
         licence=info["license"],
         citation=CITATION,
         description=info["description"],
         colour=info["n_channels"] == 3,
     )
-
-
-class _Arrays:
-    """Arrays of one ``.npz``, decoded a split at a time when first needed."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._held: dict[str, npt.NDArray[Any]] = {}
-
-    def labels(self, split: str) -> npt.NDArray[np.int64]:
-        labels = self._array(f"{split}_labels")
-        return labels.reshape(len(labels), -1).astype(np.int64)
-
-    def image(self, record_path: str) -> npt.NDArray[Any]:
-        split, _, row = record_path.rpartition("#")[2].partition("/")
-        image: npt.NDArray[Any] = self._array(f"{split}_images")[int(row)]
-        return image
-
-    def _array(self, key: str) -> npt.NDArray[Any]:
-        if key not in self._held:
-            try:
-                with self.path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-                    self._held[key] = archive[key]
-            except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-                raise InputError(
-                    f"{self.path} is not a readable MedMNIST file: {error}",
-                    hint="delete it and fetch it again with `medx data download`",
-                ) from error
-        return self._held[key]
 
 
 def _checked_name(name: str) -> tuple[str, int]:

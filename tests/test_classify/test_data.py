@@ -14,7 +14,7 @@ from classify.data import (
     training_splits,
 )
 from medx.core.errors import InputError
-from medx.datasets.manifest import load_manifest
+from medx.datasets.manifest_files import load_manifest
 
 
 def relabelled(dataset, label):

@@ -10,7 +10,7 @@ from classify.learner import (
     load_training_data,
 )
 from medx.core.errors import InputError, UnknownNameError
-from medx.datasets.manifest import load_manifest
+from medx.datasets.manifest_files import load_manifest
 
 
 @pytest.fixture

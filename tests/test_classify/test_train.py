@@ -13,7 +13,7 @@ from classify.train import batch_size, train
 from classify.training_state import STATE_FILE
 from medx.core.errors import CheckpointError, InputError
 from medx.core.runs import save_config
-from medx.datasets.manifest import load_manifest
+from medx.datasets.manifest_files import load_manifest
 
 QUICK = TrainConfig(epochs=3, batch_size=20, size=16, device="cpu")
 

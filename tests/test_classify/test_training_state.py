@@ -6,7 +6,7 @@ from classify.learner import build_learner, load_training_data
 from classify.results import Epoch
 from classify.training_state import STATE_FILE, Progress, load_state, save_state
 from medx.core.errors import CheckpointError
-from medx.datasets.manifest import load_manifest
+from medx.datasets.manifest_files import load_manifest
 
 
 def epoch(number, auroc, loss=0.5):

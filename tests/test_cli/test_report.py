@@ -14,7 +14,7 @@ from medx.cli import report as command
 from medx.core.registry import Entry
 from medx.core.settings import DISCLAIMER
 from medx.datasets.catalog import load_dataset
-from medx.datasets.manifest import load_manifest, save_dataset
+from medx.datasets.manifest_files import load_manifest, save_dataset
 from reportgen.config import ReportConfig
 from reportgen.engines import ENGINES
 from reportgen.engines.mock import MockEngine

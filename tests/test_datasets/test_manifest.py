@@ -3,7 +3,8 @@ import pytest
 from conftest import write_dataset
 
 from medx.core.errors import DataUnavailableError, InputError, UnknownNameError
-from medx.datasets.manifest import Box, Dataset, Record, load_manifest, save_dataset
+from medx.datasets.manifest import Box, Dataset, Record
+from medx.datasets.manifest_files import load_manifest, save_dataset
 
 
 def test_a_manifest_survives_a_round_trip(tmp_path):

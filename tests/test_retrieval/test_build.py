@@ -4,13 +4,13 @@ import shutil
 import numpy as np
 import pytest
 
+from medx.core.content_hash import content_hash
 from medx.core.errors import InputError, UnknownNameError
 from medx.core.images import read_image
 from medx.datasets.catalog import load_dataset
-from medx.datasets.manifest import load_manifest
+from medx.datasets.manifest_files import load_manifest
 from retrieval.build import build_index, dataset_source
 from retrieval.config import BuildConfig
-from retrieval.content_hash import content_hash
 from retrieval.index import GalleryIndex
 
 

@@ -6,7 +6,7 @@ from PIL import Image
 
 from medx.core.errors import DataUnavailableError, InputError
 from medx.core.images import read_image
-from medx.datasets.manifest import load_manifest
+from medx.datasets.manifest_files import load_manifest
 from retrieval.build import build_index
 from retrieval.figures import read_images, save_search_figure
 from retrieval.index import GalleryIndex

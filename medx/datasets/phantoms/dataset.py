@@ -13,7 +13,8 @@ from medx.core import settings
 from medx.core.console import note, progress_bar
 from medx.core.files import atomic_dir
 from medx.core.images import read_image
-from medx.datasets.manifest import Box, Dataset, Record, load_manifest, save_dataset
+from medx.datasets.manifest import Box, Dataset, Record
+from medx.datasets.manifest_files import load_manifest, save_dataset
 from medx.datasets.phantoms.config import FINDINGS, PhantomConfig
 
 if TYPE_CHECKING:
