@@ -47,8 +47,8 @@ def isolated(tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hf" / "hub"))
     if hub := sys.modules.get("huggingface_hub.constants"):  # it read the variables when imported
         monkeypatch.setattr(hub, "HF_HUB_CACHE", str(tmp_path / "hf" / "hub"))
-    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-    monkeypatch.delenv("MEDX_DATA_DIR", raising=False)
+    for name in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "MEDX_DATA_DIR", "MEDX_PSEUDONYM_KEY"):
+        monkeypatch.delenv(name, raising=False)
     for name in ("MEDX_OFFLINE", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
         monkeypatch.setenv(name, "1")
 

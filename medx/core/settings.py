@@ -5,6 +5,9 @@
 ``MEDX_OUTPUT_DIR``  runs, figures and reports (default ``outputs``)
 ``MEDX_INDEX_DIR``   built indexes (default ``indexes``)
 ``MEDX_OFFLINE``     ``1`` never touches the network
+``MEDX_PSEUDONYM_KEY``   secret behind patient pseudonyms (default: a file in the user's
+                         configuration folder, ``$XDG_CONFIG_HOME/medx``)
+``MEDX_DICOMWEB_TOKEN``  bearer token for ``medx data import --dicomweb``
 """
 
 from __future__ import annotations
@@ -37,6 +40,20 @@ def cache_dir() -> Path:
         return Path.home() / ".cache" / "medx"
     except RuntimeError as error:
         raise InputError("no home folder to cache in", hint="set MEDX_CACHE_DIR") from error
+
+
+def config_dir() -> Path:
+    """Return the user's own folder for what must outlive the cache.
+
+    Raises:
+        InputError: When the user has no home.
+    """
+    if base := os.environ.get("XDG_CONFIG_HOME"):
+        return Path(base) / "medx"
+    try:
+        return Path.home() / ".config" / "medx"
+    except RuntimeError as error:
+        raise InputError("no home folder to configure in", hint="set XDG_CONFIG_HOME") from error
 
 
 def output_dir() -> Path:
