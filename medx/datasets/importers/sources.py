@@ -1,0 +1,88 @@
+"""From what the user names to records: recognise the format, find the folder, import it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from medx.core import settings
+from medx.core.console import note
+from medx.core.errors import DataUnavailableError, InputError, UnknownNameError
+from medx.datasets import medmnist
+from medx.datasets.importers import FORMATS
+from medx.datasets.importers.base import Imported, Importer, ImportOptions
+from medx.datasets.importers.recognise import recognise
+from medx.datasets.presets import PRESETS, Preset, import_preset
+
+AUTO = "auto"
+
+
+def known_formats() -> tuple[str, ...]:
+    """Return what ``--format`` takes."""
+    return (AUTO, *FORMATS, *PRESETS)
+
+
+def read_source(
+    source: str,
+    format_name: str = AUTO,
+    options: ImportOptions | None = None,
+    *,
+    download: bool = False,
+) -> Imported:
+    """Return the records of a folder, a file, a preset's name or a MedMNIST name.
+
+    Args:
+        source: A path, or the name of a preset or MedMNIST dataset to look for.
+        format_name: One of ``known_formats``; ``auto`` recognises it and says what it saw.
+        options: Where images lie and which columns to read.
+        download: Fetch a preset or MedMNIST dataset that is not on this machine.
+
+    Raises:
+        UnknownNameError: When there is no such format, path or name.
+        DataUnavailableError: When a named dataset is not on this machine.
+        InputError: When the source is damaged, ambiguous or holds no image.
+    """
+    options = options or ImportOptions()
+    if format_name not in known_formats():
+        raise UnknownNameError("format", format_name, known_formats())
+    path = Path(source)
+    if not path.exists():
+        return _read_named(source, format_name, options, download=download)
+    if format_name == AUTO:
+        format_name, why = recognise(path)
+        note(f"recognised {source} as {format_name}: {why}")
+    if preset := PRESETS.get(format_name):
+        return import_preset(preset, path, options)
+    importer: Importer = FORMATS.load(format_name)
+    return importer(path, options)
+
+
+def _read_named(name: str, format_name: str, options: ImportOptions, *, download: bool) -> Imported:
+    if medmnist.parse_name(name) and format_name in (AUTO, "medmnist"):
+        found = medmnist.load_medmnist(name, download=download).location
+        return read_source(found, "medmnist", options)
+    if name in PRESETS and format_name in (AUTO, name):
+        return import_preset(PRESETS[name], find_preset(PRESETS[name], download), options)
+    if "/" in name or Path(name).suffix:
+        raise InputError(f"no such file or folder: {name}", hint="check the path")
+    raise UnknownNameError("source", name, [*PRESETS, *medmnist.registry()])
+
+
+def find_preset(preset: Preset, download: bool = False) -> Path:
+    """Return the folder of a preset in ``MEDX_DATA_DIR`` or the cache, fetching it when asked.
+
+    Raises:
+        DataUnavailableError: When it is not on this machine; says what to fetch and where to.
+    """
+    places = [base / preset.name for base in (settings.data_dir(), settings.cache_dir()) if base]
+    for place in places:
+        if place.is_dir():
+            return place
+    if download and preset.archives:
+        from medx.datasets.importers.fetching import fetch_archives
+
+        return fetch_archives(preset, settings.cache_dir() / preset.name)
+    raise DataUnavailableError(
+        f"{preset.name} is not on this machine",
+        hint=f"{preset.how_to_get} Put it into {places[0]}"
+        f"{', or run again with --download' if preset.archives and not download else ''}",
+    )
