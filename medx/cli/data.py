@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from medx.cli.data_import import import_data
+from medx.cli.data_split import split
 from medx.cli.options import DataDirOption, JsonOption, OfflineOption
 
 app = typer.Typer(help="List, describe and fetch datasets.", no_args_is_help=True)
@@ -76,3 +78,7 @@ def download(
         print_json(about)
     else:
         print_line(f"{about.name}: {sum(about.totals.values())} images at {about.location}")
+
+
+app.command("split")(split)
+app.command("import")(import_data)

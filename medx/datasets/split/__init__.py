@@ -1,0 +1,1 @@
+"""Splits that keep together what belongs together: patients, parent images, equal pictures."""

@@ -1,0 +1,128 @@
+"""Placing units into splits: near the wanted shares, of all records and of each label."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from medx.datasets.manifest import Record
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unit:
+    """Records that stay together: how many, and how many of each label."""
+
+    size: int
+    labels: Mapping[str, int] = field(default_factory=dict)
+
+
+def build_units(records: Sequence[Record], units: Sequence[int], *, stratify: bool) -> list[Unit]:
+    """Return the size and labels of each unit that ``find_units`` numbered.
+
+    Each label of ``a|b`` counts for itself.
+    """
+    sizes, labels = Counter(units), [Counter[str]() for _ in set(units)]
+    for record, unit in zip(records, units, strict=True):
+        if stratify and record.label:
+            labels[unit].update(record.label.split("|"))
+    return [Unit(size=sizes[unit], labels=found) for unit, found in enumerate(labels)]
+
+
+def assign_units(units: Sequence[Unit], fractions: Sequence[float], *, seed: int) -> list[int]:
+    """Return which split each unit goes to.
+
+    The rarest label is placed first, each unit where that label lacks most, large ones before small
+    ones (iterative stratification, Sechidis et al. 2011, on units instead of records). Then units
+    move until every split is within one unit, the largest, of its wanted size. When there are
+    enough units no split stays empty, which may cost a dataset of a few units that bound.
+
+    Args:
+        units: What is placed.
+        fractions: Wanted share of each split, > 0, summing to 1.
+        seed: Decides among equals.
+    """
+    shares = [fraction / sum(fractions) for fraction in fractions]
+    placement = _Placement(units, shares)
+    order = [int(i) for i in np.random.default_rng(seed).permutation(len(units))]
+    # By powers of two: sorted to the last record, sizes would leave the seed nothing to decide.
+    order.sort(key=lambda unit: -units[unit].size.bit_length())
+    holders: dict[str, list[int]] = {}
+    for unit in order:
+        for label in units[unit].labels:
+            holders.setdefault(label, []).append(unit)
+    for label in sorted(holders, key=lambda label: (len(holders[label]), label)):
+        placement.place(holders[label], placement.lacking[label])
+    placement.place(order, placement.room)
+    placement.even_out()
+    placement.fill_empty()
+    return placement.sides
+
+
+class _Placement:
+    """Where each unit is, and what each split still lacks of its wanted counts."""
+
+    def __init__(self, units: Sequence[Unit], shares: Sequence[float]) -> None:
+        self.units = units
+        self.sides = [-1] * len(units)
+        self.splits = range(len(shares))
+        self.room = [share * sum(unit.size for unit in units) for share in shares]
+        counts: Counter[str] = Counter()
+        for unit in units:
+            counts.update(unit.labels)
+        self.lacking = {name: [share * n for share in shares] for name, n in counts.items()}
+
+    def place(self, order: Iterable[int], lacking: Sequence[float]) -> None:
+        """Put each unit that has no place where ``lacking`` is largest, then where room is."""
+        for unit in order:
+            if self.sides[unit] < 0:
+                self.move(unit, max(self.splits, key=lambda s: (lacking[s], self.room[s])))
+
+    def move(self, unit: int, side: int) -> None:
+        """Put a unit into a split, taking it out of the one it is in."""
+        former, self.sides[unit] = self.sides[unit], side
+        for split, sign in ((side, -1), (former, 1)):
+            if split >= 0:
+                self.room[split] += sign * self.units[unit].size
+                for label, count in self.units[unit].labels.items():
+                    self.lacking[label][split] += sign * count
+
+    def even_out(self) -> None:
+        """Move units until no split is further off its size than the largest unit.
+
+        A move from a split that is too full by more than its unit to one that has room, or the
+        reverse, always lessens the squared deviations, so this ends.
+        """
+        largest = max((unit.size for unit in self.units), default=0)
+        while True:
+            worst = max(self.splits, key=lambda s: abs(self.room[s]))
+            if abs(self.room[worst]) <= largest + 1e-6:
+                return
+            fullest = min(self.splits, key=lambda s: self.room[s])
+            emptiest = max(self.splits, key=lambda s: self.room[s])
+            donor, receiver = (worst, emptiest) if self.room[worst] < 0 else (fullest, worst)
+            self.move(self._best_of(donor, receiver), receiver)
+
+    def fill_empty(self) -> None:
+        """Give each empty split a unit of the one that has most."""
+        held = Counter(self.sides)
+        for split in self.splits:
+            donor, count = held.most_common(1)[0]
+            if not held[split] and count > 1:
+                self.move(self._best_of(donor, split), split)
+                held = Counter(self.sides)
+
+    def _best_of(self, donor: int, receiver: int) -> int:
+        """Return the unit whose move leaves sizes and labels nearest to the wanted ones."""
+
+        def cost(unit: int) -> float:
+            size = self.units[unit].size
+            total = size * (self.room[donor] - self.room[receiver] + size)
+            return total + sum(
+                count * (self.lacking[label][donor] - self.lacking[label][receiver] + count)
+                for label, count in self.units[unit].labels.items()
+            )
+
+        return min((unit for unit, side in enumerate(self.sides) if side == donor), key=cost)
