@@ -4,9 +4,8 @@ import subprocess
 import sys
 
 SCRIPT = """
-from medx.datasets.phantoms.config import PhantomConfig
-from medx.datasets.phantoms.workers import render_in_children
-for number, _ in enumerate(render_in_children(PhantomConfig(count=100000, size=16), 2)):
+from medx.datasets.phantoms.cxr import PhantomConfig, generate_phantoms
+for number, _ in enumerate(generate_phantoms(PhantomConfig(count=100000, size=16), workers=2)):
     if number == 16:
         print("both children serve", flush=True)
 """

@@ -4,9 +4,8 @@ Each image is drawn from one patient's anatomy, as chord lengths of air, soft ti
 turned into a radiograph by X-ray attenuation, scatter, noise and one virtual centre's processing.
 """
 
-import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +22,7 @@ from medx.datasets.phantoms.findings import (
 )
 from medx.datasets.phantoms.text import TERMS, write_caption, write_report
 from medx.datasets.phantoms.thorax import build_thorax
+from medx.datasets.phantoms.workers import choose_workers, render_in_children
 
 __all__ = [
     "CENTRES",
@@ -38,8 +38,8 @@ __all__ = [
 ]
 
 _BLOCK = 12  # images over which patients are dealt out
-_WORTH_CHILDREN = 600 * 128 * 128  # pixels; below, starting processes costs more than it saves
-_PATIENT, _BLOCKS, _POSE, _PLAN, _PAINT, _NOISE, _TEXT = range(7)  # independent random streams
+# Independent random streams.
+_PATIENT, _BLOCKS, _POSE, _PLAN, _PAINT, _NOISE, _TEXT, _BIAS, _RETURN = range(9)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -76,7 +76,7 @@ def render_phantom(config: PhantomConfig, index: int) -> Phantom:
         raise ValueError(f"index must be >= 0, got {index}")
     plans = _draw_plans(config, index)
     patient = _patient_number(config, index)
-    centre = CENTRES[int(_stream(config, _PATIENT, patient).integers(len(CENTRES)))]
+    centre = _centre_of(config, patient, _stream(config, _PATIENT, patient))
     image, findings = _render(config, index, plans)
     words = _stream(config, _TEXT, index)
     return Phantom(
@@ -97,24 +97,13 @@ def generate_phantoms(config: PhantomConfig, *, workers: int | None = None) -> I
         config: The dataset's settings.
         workers: Processes that render; None takes one per CPU once the work is worth starting them.
     """
-    if workers is not None and workers < 1:
-        raise ValueError(f"workers must be >= 1, got {workers}")
-    workers = _choose_workers(config) if workers is None else workers
-    if workers == 1:
-        return (render_phantom(config, index) for index in range(config.count))
-    # Imported here because the worker module runs this one.
-    from medx.datasets.phantoms.workers import render_in_children
-
-    return render_in_children(config, workers)
-
-
-def _choose_workers(config: PhantomConfig) -> int:
-    if config.count * config.size**2 < _WORTH_CHILDREN:
-        return 1
-    usable = (
-        os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
+    pixels = config.size**2
+    if workers is None:
+        workers = choose_workers(config.count * pixels)
+    config = replace(config, prevalence=dict(config.prevalence))  # a dict travels to any child
+    return render_in_children(
+        render_phantom, config, count=config.count, pixels=pixels, workers=workers
     )
-    return min(len(usable), 16)
 
 
 def _stream(config: PhantomConfig, stream: int, key: int) -> np.random.Generator:
@@ -124,18 +113,52 @@ def _stream(config: PhantomConfig, stream: int, key: int) -> np.random.Generator
 def _patient_number(config: PhantomConfig, index: int) -> int:
     """Deal each block of images to its own patients, so that a number needs no other block."""
     block, offset = divmod(index, _BLOCK)
+    return block * _BLOCK + int(np.count_nonzero(_starts(config, block) <= offset))
+
+
+def _first_image(config: PhantomConfig, patient: int) -> int:
+    block, order = divmod(patient, _BLOCK)
+    return block * _BLOCK + (int(np.sort(_starts(config, block))[order - 1]) if order else 0)
+
+
+def _starts(config: PhantomConfig, block: int) -> npt.NDArray[np.int64]:
+    """Return the offsets within a block at which another patient begins, unordered."""
     patients = max(1, round(_BLOCK / config.images_per_patient))
-    starts = _stream(config, _BLOCKS, block).permutation(np.arange(1, _BLOCK))[: patients - 1]
-    return block * _BLOCK + int(np.count_nonzero(starts <= offset))
+    return _stream(config, _BLOCKS, block).permutation(np.arange(1, _BLOCK))[: patients - 1]
+
+
+def _centre_of(config: PhantomConfig, patient: int, person: np.random.Generator) -> str:
+    """Return a patient's centre: drawn from `person`, or tied to the patient's first finding."""
+    number = int(person.integers(len(CENTRES)))
+    if config.centre_label_bias and _biased(config, _BIAS, patient):
+        main = _main_finding(config, _first_draw(config, _first_image(config, patient)))
+        number = config.classes.index(main) % len(CENTRES)
+    return CENTRES[number]
+
+
+def _biased(config: PhantomConfig, stream: int, key: int) -> bool:
+    return bool(_stream(config, stream, key).random() < config.centre_label_bias)
+
+
+def _first_draw(config: PhantomConfig, index: int) -> float:
+    return float(_stream(config, _PLAN, index).random())
+
+
+def _main_finding(config: PhantomConfig, draw: float) -> str:
+    shares = [config.prevalence.get(name, 0.0) for name in FINDINGS]
+    main = int(np.searchsorted(np.cumsum(shares), draw, side="right"))
+    return FINDINGS[main] if main < len(FINDINGS) else NORMAL
 
 
 def _draw_plans(config: PhantomConfig, index: int) -> tuple[FindingPlan, ...]:
     rng = _stream(config, _PLAN, index)
-    shares = [config.prevalence.get(name, 0.0) for name in FINDINGS]
-    main = int(np.searchsorted(np.cumsum(shares), rng.random(), side="right"))
-    if main >= len(FINDINGS):
+    draw = float(rng.random())
+    if config.centre_label_bias and _biased(config, _RETURN, index):
+        draw = _first_draw(config, _first_image(config, _patient_number(config, index)))
+    main = _main_finding(config, draw)
+    if main == NORMAL:
         return ()
-    first = draw_plan(FINDINGS[main], rng)
+    first = draw_plan(main, rng)
     if rng.random() >= config.co_occurrence:
         return (first,)
     others = [name for name in FINDINGS if name != first.name]
@@ -148,7 +171,7 @@ def _render(
     """Render an image with the given findings; patient, pose and noise are the index's own."""
     patient = _patient_number(config, index)
     person = _stream(config, _PATIENT, patient)
-    centre = CENTRES[int(person.integers(len(CENTRES)))]
+    centre = _centre_of(config, patient, person)
     healthy = draw_anatomy(person)
     pose = draw_pose(_stream(config, _POSE, index))
     paint = _stream(config, _PAINT, index)

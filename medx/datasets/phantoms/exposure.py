@@ -16,6 +16,7 @@ MU_WATER = 0.200
 MU_BONE = 0.560
 LUNG_DENSITY = 0.26  # of inflated lung relative to water
 _SCATTER = 0.22  # scatter-to-primary share left by an anti-scatter grid
+_SMALLEST_MARKED = 96  # pixels; no lead letter is legible in less
 _GLYPHS = {
     "L": ("10000", "10000", "10000", "10000", "10000", "10000", "11111"),
     "R": ("11110", "10001", "10001", "11110", "10100", "10010", "10001"),
@@ -98,6 +99,11 @@ def style_of(centre: str, strength: float) -> CentreStyle:
         if field.name != "marker"
     }
     return CentreStyle(**mixed, marker=own.marker if strength >= 0.5 else "")
+
+
+def lead_marker(centre: str, strength: float, size: int) -> str:
+    """Return the letter, or nothing, that a centre lays into images of `size` pixels."""
+    return style_of(centre, strength).marker if size >= _SMALLEST_MARKED else ""
 
 
 def line_integral(thorax: Thorax) -> FloatArray:
@@ -183,7 +189,7 @@ def _collimate(tone: FloatArray, style: CentreStyle, rng: np.random.Generator) -
 
 def _mark(tone: FloatArray, frame: Frame, style: CentreStyle) -> None:
     """Lay the lead letter in the upper corner of the side it names."""
-    if not style.marker or frame.size < 96:
+    if not style.marker or frame.size < _SMALLEST_MARKED:
         return
     scale = max(1, round(frame.size / 160))
     glyph = np.array([[int(bit) for bit in row] for row in _GLYPHS[style.marker]], dtype=np.float32)
