@@ -10,6 +10,8 @@ import io
 import os
 import sys
 
+import typer
+
 from medx.cli import app, main
 
 INTRODUCTION = """# Commands
@@ -29,14 +31,19 @@ def write_reference() -> str:
 
 def command_paths() -> list[list[str]]:
     """Return the words of every command that does something."""
+    return _paths_below(app)
+
+
+def _paths_below(above: typer.Typer) -> list[list[str]]:
     paths = []
-    for group in app.registered_groups:
-        if group.typer_instance is None:
-            continue
-        for command in group.typer_instance.registered_commands:
-            name = command.name or str(command.callback.__name__ if command.callback else "")
-            paths.append([str(group.name), name.replace("_", "-")])
-    return [*paths, *([str(command.name)] for command in app.registered_commands)]
+    for group in above.registered_groups:
+        if group.typer_instance is not None:
+            below = _paths_below(group.typer_instance)
+            paths += [[str(group.name), *path] for path in below]
+    for command in above.registered_commands:
+        name = command.name or str(command.callback.__name__ if command.callback else "")
+        paths.append([name.replace("_", "-")])
+    return paths
 
 
 def help_text(path: list[str]) -> str:
