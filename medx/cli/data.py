@@ -6,11 +6,13 @@ from typing import Annotated
 
 import typer
 
+from medx.cli import data_synth
 from medx.cli.data_import import import_data
 from medx.cli.data_split import split
 from medx.cli.options import DataDirOption, JsonOption, OfflineOption
 
 app = typer.Typer(help="List, describe and fetch datasets.", no_args_is_help=True)
+app.add_typer(data_synth.app, name="synth")
 
 NameArgument = Annotated[
     str, typer.Argument(help="phantom-cxr, a MedMNIST flag (with _64, _128, _224) or a folder.")
