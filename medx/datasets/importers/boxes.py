@@ -1,0 +1,226 @@
+"""What the box formats share: numbers to boxes, annotated images to records."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from medx.core.errors import InputError
+from medx.datasets.importers.base import (
+    Imported,
+    ImportOptions,
+    Skipped,
+    label_of_boxes,
+    with_unique_ids,
+)
+from medx.datasets.importers.folder import SPLIT_NAMES
+from medx.datasets.importers.images import ImageFinder
+from medx.datasets.manifest import Box, Record
+
+#: Larger annotation files are refused: parsed, they would fill the memory.
+MAX_ANNOTATIONS = 512 << 20
+#: No image has pixels beyond this.
+FURTHEST = 10_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnnotatedImage:
+    """One image as an annotation file describes it.
+
+    Args:
+        named: Path or name of the image, as the file gives it.
+        beside: Folder of the annotation file below the root.
+        size: Width and height when the file tells.
+        problems: What could not be read of it, a line each.
+    """
+
+    named: str
+    boxes: tuple[Box, ...]
+    beside: str = ""
+    size: tuple[int, int] | None = None
+    split: str | None = None
+    problems: tuple[str, ...] = ()
+
+
+def box_from_corners(label: Any, left: Any, top: Any, right: Any, bottom: Any) -> Box:
+    """Return a box of two corners in any order, in whole pixels.
+
+    Raises:
+        ValueError: When the label is no text or a corner no finite number.
+    """
+    x0, x1 = sorted((_pixel(left), _pixel(right)))
+    y0, y1 = sorted((_pixel(top), _pixel(bottom)))
+    return Box(label=_label(label), x=x0, y=y0, width=x1 - x0, height=y1 - y0)
+
+
+def _pixel(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ValueError(f"{value!r} is no coordinate")
+    number = float(value)
+    if not math.isfinite(number) or abs(number) > FURTHEST:
+        raise ValueError(f"{value!r} is no coordinate")
+    return round(number)
+
+
+def _label(value: Any) -> str:
+    if isinstance(value, bool) or not isinstance(value, str | int) or not str(value).strip():
+        raise ValueError(f"{value!r} is no class")
+    label = " ".join(str(value).split())
+    label.encode()  # what no file can hold is no name
+    if "|" in label:
+        raise ValueError(f"{value!r} is no class: | joins several")
+    return label
+
+
+def read_size(width: Any, height: Any) -> tuple[int, int] | None:
+    """Return the image size an annotation gives, or None when it is missing or nonsense."""
+    try:
+        size = _pixel(width), _pixel(height)
+    except ValueError:
+        return None
+    return size if min(size) > 0 else None
+
+
+def read_json(path: Path) -> Any:
+    """Return the value in a JSON file.
+
+    Raises:
+        InputError: When it is too large or no JSON.
+    """
+    try:
+        if path.stat().st_size > MAX_ANNOTATIONS:
+            raise InputError(f"{path} is too large to be annotations")
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path} is not JSON: {error}") from error
+
+
+def annotation_files(source: Path, suffix: str) -> list[Path]:
+    """Return the files of a suffix below ``source``, sorted, or ``source`` itself.
+
+    Raises:
+        InputError: When there is none.
+    """
+    if source.is_file():
+        return [source]
+    found = sorted(
+        Path(folder, name)
+        for folder, _, names in os.walk(source)
+        for name in names
+        if name.lower().endswith(suffix) and not name.startswith(".")
+    )
+    if not found:
+        raise InputError(f"no {suffix} file in {source}", hint="check the path and --format")
+    return found
+
+
+def image_root(source: Path, options: ImportOptions) -> Path:
+    """Return the folder image paths start from: ``--images``, or the source's own.
+
+    Raises:
+        InputError: When ``--images`` is no folder.
+    """
+    if options.images is not None:
+        if not options.images.is_dir():
+            raise InputError(f"no such folder: {options.images}", hint="check --images")
+        return options.images
+    if source.is_dir():
+        return source
+    # Annotations often have a folder of their own beside that of the images.
+    above = source.parent.name.lower() in {"annotations", "labels", "ann"}
+    return source.parent.parent if above else source.parent
+
+
+def folder_below(path: Path, root: Path) -> str:
+    """Return the folder of an annotation relative to the image root, or nothing when outside."""
+    try:
+        return path.parent.relative_to(root).as_posix()
+    except ValueError:
+        return ""
+
+
+def split_of(path: Path | str) -> str | None:
+    """Return the split that a folder, or a word of the file's name, stands for."""
+    pure = PurePosixPath(path)
+    words = pure.stem.lower().replace("-", "_").split("_")
+    return next(
+        (SPLIT_NAMES[w] for w in (*words, pure.parent.name.lower()) if w in SPLIT_NAMES), None
+    )
+
+
+def import_annotated(
+    found: Iterable[AnnotatedImage],
+    root: Path,
+    *,
+    classes: Iterable[str] = (),
+    skipped: Iterable[Skipped] = (),
+) -> Imported:
+    """Return the records of annotated images whose file is below ``root``.
+
+    Args:
+        found: Images; one that comes twice gets the boxes of both.
+        root: Folder the image paths start from.
+        classes: The order of classes, where the format has one; others follow by name.
+        skipped: What was left out before.
+
+    Raises:
+        InputError: When no image is left.
+    """
+    finder, sanity = ImageFinder(root), BoxSanity()
+    records: dict[str, Record] = {}
+    left_out = list(skipped)
+    for image in found:
+        try:
+            path = finder.find(image.named, beside=image.beside)
+        except LookupError as error:
+            left_out.append((image.named, str(error)))
+            continue
+        left_out += [(path, problem) for problem in image.problems]
+        sanity.count(image)
+        known = records.get(path, Record(id=path, path=path, split=image.split))
+        records[path] = replace(known, boxes=(*known.boxes, *image.boxes))
+    if not records:
+        first = f"; first: {': '.join(left_out[0])}" if left_out else ""
+        raise InputError(
+            f"none of the annotated images was found below {root}{first}",
+            hint="name their folder with --images",
+        )
+    used = {box.label for record in records.values() for box in record.boxes}
+    ordered = tuple(dict.fromkeys((*classes, *sorted(used))))
+    labelled = (replace(r, label=label_of_boxes(r, ordered)) for r in records.values())
+    return Imported(
+        name=root.resolve().name,
+        records=with_unique_ids(labelled),
+        root=root,
+        classes=ordered,
+        labels_from_boxes=True,
+        skipped=tuple(left_out),
+        notes=tuple(sanity.notes()),
+    )
+
+
+class BoxSanity:
+    """Counts boxes that cannot be right; they are kept, for the audit to show."""
+
+    def __init__(self) -> None:
+        self.flat = self.outside = 0
+
+    def count(self, image: AnnotatedImage) -> None:
+        """Take the boxes of one image into account."""
+        for box in image.boxes:
+            self.flat += box.width <= 0 or box.height <= 0
+            right, bottom = box.x + box.width, box.y + box.height
+            beyond = image.size is not None and (right > image.size[0] or bottom > image.size[1])
+            self.outside += box.x < 0 or box.y < 0 or beyond
+
+    def notes(self) -> Iterator[str]:
+        """Say what was counted."""
+        if self.flat:
+            yield f"{self.flat} boxes have no area; they are kept"
+        if self.outside:
+            yield f"{self.outside} boxes reach outside their image; they are kept"
