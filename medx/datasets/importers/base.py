@@ -30,6 +30,21 @@ class ImportOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Copier:
+    """How the files of a source are copied where their bytes as they are will not do.
+
+    Args:
+        copy: Writes the copy of a file to a path; raises ``MedxError`` or ``OSError``.
+        suffix: Of every copy.
+        must: Why the files may not be referenced, or nothing when they may.
+    """
+
+    copy: Callable[[Path, Path], None]
+    suffix: str
+    must: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Imported:
     """Records found in a source, not yet written anywhere.
 
@@ -40,6 +55,7 @@ class Imported:
         labels_from_boxes: True when an image's label is the classes of its boxes.
         skipped: ``(path, reason)`` of each image or annotation that was left out.
         notes: What the user should know, one line each.
+        copier: How files are copied; None copies their bytes.
     """
 
     name: str
@@ -55,6 +71,7 @@ class Imported:
     labels_from_boxes: bool = False
     skipped: tuple[Skipped, ...] = ()
     notes: tuple[str, ...] = ()
+    copier: Copier | None = None
 
 
 Importer = Callable[[Path, ImportOptions], Imported]

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from medx.core.dicom_identity import IDENTITY_TAGS, Identity
+from medx.core.limits import MAX_FRAMES
 from medx.core.pseudonyms import Pseudonyms
 from medx.datasets.manifest import Record
 
-#: More frames than this are a damaged or hostile header.
-MAX_FRAMES = 20_000
 OLDEST_AGE = 89
+MODALITIES = {
+    "CR": "X-ray", "DX": "X-ray", "RG": "X-ray", "MG": "mammography", "CT": "CT", "MR": "MRI",
+    "US": "ultrasound",
+}  # fmt: skip
 
 HEADER_TAGS = (
     *IDENTITY_TAGS, "SOPClassUID", "IssuerOfPatientID", "Modality", "ViewPosition",
@@ -23,7 +26,7 @@ HEADER_TAGS = (
 )  # fmt: skip
 
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
-_DERIVED = {"SEG": "SEG", "RTDOSE": "RTDOSE"}  # pixels, but no picture of a patient
+_DERIVED = frozenset({"SEG", "RTDOSE"})  # pixels, but no picture of a patient
 _FOLDER_CLASS = "1.2.840.10008.1.3.10"
 
 
@@ -64,9 +67,9 @@ def why_no_image(header: Any) -> str | None:
     if _FOLDER_CLASS in {meta.get("MediaStorageSOPClassUID"), header.get("SOPClassUID")}:
         return "DICOMDIR"
     kind = _code(header, "Modality") or "other DICOM"
-    if kind in _DERIVED or not (header.get("Rows") and header.get("Columns")):
-        return kind
-    return None
+    if header.get("Rows") and header.get("Columns"):
+        return kind if kind in _DERIVED else None
+    return f"{kind} without pixels" if kind in MODALITIES else kind
 
 
 def describe_instance(header: Any, pseudonyms: Pseudonyms) -> Instance:
@@ -87,13 +90,14 @@ def describe_instance(header: Any, pseudonyms: Pseudonyms) -> Instance:
         raise ValueError(f"it claims {frames} frames")
     patient = _patient(header)
     study = _text(header, "StudyInstanceUID")
-    identity = Identity(header, places=True)
+    identity = Identity(header)
     maker, model = (_open(header, t, identity) for t in ("Manufacturer", "ManufacturerModelName"))
     columns = {
-        "modality": _code(header, "Modality"),
-        "view": _open_code(header, "ViewPosition", identity),
-        "laterality": _code(header, "ImageLaterality") or _code(header, "Laterality"),
-        "body_part": _open_code(header, "BodyPartExamined", identity),
+        "modality": _code(header, "Modality", identity),
+        "view": _code(header, "ViewPosition", identity),
+        "laterality": _code(header, "ImageLaterality", identity)
+        or _code(header, "Laterality", identity),
+        "body_part": _code(header, "BodyPartExamined", identity),
         "manufacturer": maker,
         "model": model,
         "study": pseudonyms.code("study", study) if study else "",
@@ -101,7 +105,7 @@ def describe_instance(header: Any, pseudonyms: Pseudonyms) -> Instance:
         "station": _keyed(header, "StationName", pseudonyms, "station"),
         "instance_number": _number(header, "InstanceNumber"),
         "frames": str(frames),
-        "photometric": _code(header, "PhotometricInterpretation"),
+        "photometric": _code(header, "PhotometricInterpretation", identity),
         "rows": _number(header, "Rows"),
         "columns": _number(header, "Columns"),
         "age": age_in_years(_text(header, "PatientAge")),
@@ -163,21 +167,18 @@ def _text(header: Any, tag: str) -> str:
     return str(header.get(tag) or "").strip()
 
 
-def _code(header: Any, tag: str) -> str:
-    """Return a DICOM code, or nothing when it holds other text than a code may."""
+def _code(header: Any, tag: str, identity: Identity | None = None) -> str:
+    """Return a DICOM code, or nothing when it is other text or a name in this file."""
     value = _text(header, tag).upper()
-    return value if re.fullmatch(r"[A-Z0-9_ ]{1,16}", value) else ""
-
-
-def _open_code(header: Any, tag: str, identity: Identity) -> str:
-    value = _code(header, tag)
-    return "" if identity.is_named(value) else value
+    if not re.fullmatch(r"[A-Z0-9_ ]{1,16}", value) or (identity and identity.is_in_text(value)):
+        return ""
+    return value
 
 
 def _open(header: Any, tag: str, identity: Identity) -> str:
     """Return a maker's or model's name unless it repeats a name or place of the file."""
     value = " ".join(_text(header, tag).split())
-    return "" if identity.is_named(value) else value
+    return "" if identity.is_in_text(value) else value
 
 
 def _number(header: Any, tag: str) -> str:

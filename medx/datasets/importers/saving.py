@@ -13,7 +13,7 @@ from pathlib import Path
 from pydantic import Field
 
 from medx.core.console import track
-from medx.core.errors import InputError
+from medx.core.errors import InputError, MedxError
 from medx.core.files import atomic_dir, safe_name, write_text
 from medx.core.values import Value
 from medx.datasets.importers.base import Imported, Skipped, label_of_boxes
@@ -69,10 +69,13 @@ def save_imported(
         copy: Copy the image files below ``output`` instead of referencing them.
 
     Raises:
-        InputError: When ``output`` holds something or no image is left.
+        InputError: When ``output`` holds something, no image is left, or the files may only be
+            copied.
         UnknownNameError: When the map names a class that does not exist.
     """
     check_output(output)
+    if not copy and imported.copier and imported.copier.must:
+        raise InputError(imported.copier.must, hint="run again with --copy")
     mapped = imported if label_map is None else apply_label_map(imported, label_map)
     _check_any(mapped)
     with atomic_dir(output) as folder:
@@ -148,30 +151,34 @@ class _Names:
 def _copy_images(imported: Imported, folder: Path) -> Imported:
     (folder / IMAGES_FOLDER).mkdir()
     names, copies, kept = _Names(), dict[Path, str | None](), []
-    skipped = list(imported.skipped)
+    skipped, copier = list(imported.skipped), imported.copier
+    copy_file = copier.copy if copier else shutil.copyfile
     for record in track(imported.records, "copying images"):
         source = file_of(record, Path())
         if source not in copies:
             # An npz is found again by its own name; images are named by their id.
             stem = source.stem if source.suffix == ".npz" else record.id
-            target = f"{IMAGES_FOLDER}/{names.unique(stem, source.suffix.lower())}"
+            suffix = copier.suffix if copier else source.suffix.lower()
+            target = f"{IMAGES_FOLDER}/{names.unique(stem, suffix)}"
             try:
-                shutil.copyfile(imported.root / source, folder / target)
+                copy_file(imported.root / source, folder / target)
                 copies[source] = target
-            except OSError as error:
+            except (OSError, MedxError) as error:
                 _raise_when_full(error)
                 copies[source] = None
         if (copied := copies[source]) is None:
-            skipped.append((record.path, "could not be copied"))
+            # Where only copies may be kept, a path says too much.
+            shown = record.id if copier and copier.must else record.path
+            skipped.append((shown, "could not be copied"))
         else:
             kept.append(replace(record, path=copied + record.path[len(source.as_posix()) :]))
     return replace(imported, records=tuple(kept), skipped=tuple(skipped))
 
 
-def _raise_when_full(error: OSError) -> None:
+def _raise_when_full(error: Exception) -> None:
     import errno
 
-    if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EROFS}:
+    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EROFS}:
         raise error
 
 

@@ -1,0 +1,217 @@
+"""A tree of DICOM files: patient → group, maker and place → source, UIDs → keyed codes."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pydicom
+
+from medx.core.console import track
+from medx.core.deidentify import deidentify
+from medx.core.dicom_identity import Identity
+from medx.core.errors import InputError
+from medx.core.files import atomic_path
+from medx.core.limits import MAX_BYTES
+from medx.core.pseudonyms import Pseudonyms, load_pseudonyms
+from medx.core.quiet import quiet
+from medx.datasets.importers.base import Copier, Imported, ImportOptions, Skipped, why_unportable
+from medx.datasets.importers.dicom_records import (
+    HEADER_TAGS,
+    MODALITIES,
+    Instance,
+    describe_instance,
+    why_no_image,
+)
+from medx.datasets.manifest import Record
+
+SUFFIXES = frozenset({".dcm", ".dicom"})
+NOT_DICOM = "not DICOM"
+
+
+def import_dicom(source: Path, options: ImportOptions) -> Imported:
+    """Import the images of a DICOM tree; only headers are read.
+
+    Objects that are no images and files that are no DICOM are counted in the notes.
+
+    Raises:
+        InputError: When there is no DICOM image.
+    """
+    root = source if source.is_dir() else source.parent
+    tree = _Tree(root=root, pseudonyms=load_pseudonyms())
+    with quiet():
+        for path in track(_files(source), "reading headers"):
+            tree.add(path)
+    if not tree.records:
+        raise InputError(f"no DICOM image in {source}", hint=tree.left_out or "check the path")
+    return Imported(
+        name=root.resolve().name if not tree.names_a_patient else "dicom",
+        records=tuple(tree.records),
+        root=root,
+        classes=(),
+        modality=modality_of(tree.records),
+        skipped=tree.safe_skipped(),
+        notes=tree.notes(),
+        copier=Copier(copy=tree.copy, suffix=".dcm", must=tree.why_only_copies()),
+    )
+
+
+@dataclass
+class _Tree:
+    """What has been found in a tree so far."""
+
+    root: Path
+    pseudonyms: Pseudonyms
+    records: list[Record] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+    kinds: Counter[str] = field(default_factory=Counter)
+    seen: set[str] = field(default_factory=set)
+    named_files: int = 0
+    without_patient: int = 0
+
+    @property
+    def names_a_patient(self) -> bool:
+        return self.named_files > 0
+
+    @property
+    def left_out(self) -> str:
+        counted = ", ".join(f"{n} {kind}" for kind, n in sorted(self.kinds.items()))
+        return f"left out: {counted}" if counted else ""
+
+    def add(self, path: Path) -> None:
+        """Read one file's header; add its images, or count what it is instead."""
+        shown = path.relative_to(self.root).as_posix()
+        if not (path.suffix.lower() in SUFFIXES or has_preamble(path)):
+            self.kinds[NOT_DICOM] += 1
+            return
+        try:
+            header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=[*HEADER_TAGS])
+            if kind := why_no_image(header):
+                self.kinds[kind] += 1
+                return
+            instance = describe_instance(header, self.pseudonyms)
+            # A folder named after its patient would be written down as the dataset's root.
+            named = Identity(header).is_in_path(f"{self.root.resolve().name}/{shown}")
+        except Exception as error:  # pydicom raises anything on a damaged header
+            # Its messages quote what they stumbled over: a patient's name, perhaps.
+            self.skipped.append((shown, f"unreadable DICOM header ({type(error).__name__})"))
+            return
+        self.named_files += named
+        if reason := why_unportable(shown):
+            self.skipped.append((shown, reason))
+        elif instance.id in self.seen:
+            self.kinds["copies of images already found"] += 1
+        else:
+            self.seen.add(instance.id)
+            self.without_patient += instance.by_study
+            self.records.extend(instance.records(shown))
+
+    def copy(self, source: Path, target: Path) -> None:
+        """Write the de-identified copy of one file."""
+        write_copy(read_whole(source), target, self.pseudonyms)
+
+    def why_only_copies(self) -> str:
+        """Return why these files may not be referenced, or nothing."""
+        if not self.names_a_patient:
+            return ""
+        return (
+            f"{self.named_files} files cannot be referenced: their file or folder names hold the "
+            "name, id or a UID of their own patient, and a manifest would repeat them"
+        )
+
+    def safe_skipped(self) -> tuple[Skipped, ...]:
+        """Return what was skipped; without paths where paths name patients."""
+        if not self.names_a_patient:
+            return tuple(self.skipped)
+        return tuple((f"unreadable file {i}", why) for i, (_, why) in enumerate(self.skipped, 1))
+
+    def notes(self) -> tuple[str, ...]:
+        return tuple(
+            line for line in (self.left_out, *notes_on(self.records, self.without_patient)) if line
+        )
+
+
+def notes_on(records: list[Record], without_patient: int) -> Iterator[str]:
+    """Yield what the user should know of imported DICOM images."""
+    if without_patient:
+        yield f"{without_patient} files name no patient: their group is the study"
+    studies = {record.extra.get("study") for record in records}
+    if len(studies) > 1 and len({record.group for record in records}) == 1:
+        yield f"all {len(studies)} studies have the same patient id: groups keep nothing apart"
+    burned = Counter(record.extra.get("burned_in") for record in records)
+    for word, what in (("declared", "say that text is"), ("possible", "may have text")):
+        if burned[word]:
+            yield (
+                f"{burned[word]} images {what} burnt into the pixels (column burned_in): "
+                "it cannot be removed; look at them before sharing"
+            )
+
+
+def modality_of(records: list[Record]) -> str:
+    """Return the modality all images share in people's words, or nothing."""
+    names = {MODALITIES.get(record.extra.get("modality", ""), "") for record in records}
+    if names == {"X-ray"} and {r.extra.get("body_part") for r in records} == {"CHEST"}:
+        return "chest X-ray"
+    return names.pop() if len(names) == 1 else ""
+
+
+def read_whole(path: Path) -> Any:
+    """Return a DICOM file with its pixels.
+
+    Raises:
+        InputError: When it is too large or damaged.
+    """
+    if path.stat().st_size > MAX_BYTES:
+        raise InputError(f"a DICOM file larger than {MAX_BYTES >> 20} MiB")
+    with quiet():
+        try:
+            return pydicom.dcmread(path)
+        except OSError:
+            raise
+        except Exception as error:  # pydicom raises anything on a damaged file
+            raise InputError(f"a damaged DICOM file ({type(error).__name__})") from error
+
+
+def write_copy(dataset: Any, target: Path, pseudonyms: Pseudonyms) -> Instance:
+    """Write the de-identified copy of a DICOM dataset and return what a manifest may say of it.
+
+    Raises:
+        InputError: When it is damaged or has no pixels.
+    """
+    with quiet():
+        try:
+            instance = describe_instance(dataset, pseudonyms)
+            copy = deidentify(dataset, pseudonyms, patient=instance.group)
+            with atomic_path(target) as temporary:
+                copy.save_as(temporary, enforce_file_format=True)
+        except (InputError, OSError):
+            raise
+        except Exception as error:  # pydicom raises anything on a damaged dataset
+            raise InputError(f"a damaged DICOM file ({type(error).__name__})") from error
+    return instance
+
+
+def has_preamble(path: Path) -> bool:
+    """Return True when a file starts as DICOM files do."""
+    try:
+        with path.open("rb") as stream:
+            return stream.read(132)[128:] == b"DICM"
+    except OSError:
+        return False
+
+
+def _files(source: Path) -> list[Path]:
+    if source.is_file():
+        return [source]
+    if not source.is_dir():
+        raise InputError(f"no such file or folder: {source}", hint="check the path")
+    return sorted(
+        Path(folder, name)
+        for folder, folders, names in os.walk(source)
+        for name in names
+        if not name.startswith(".")
+    )
