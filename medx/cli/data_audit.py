@@ -1,0 +1,82 @@
+"""``medx data audit``: leaks, duplicates, contradictions and shortcuts in a dataset."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from medx.cli.options import DataDirOption, JsonOption, LimitOption, OfflineOption, OutputOption
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from medx.datasets.audit.result import Audit
+
+DatasetArgument = Annotated[
+    str, typer.Argument(metavar="DATASET", help="A dataset folder, phantom-cxr or a MedMNIST flag.")
+]
+StrictOption = Annotated[
+    bool, typer.Option("--strict", help="Exit 1 when there is an error: a leak, a contradiction.")
+]
+NearDuplicatesOption = Annotated[
+    bool,
+    typer.Option(
+        "--near-duplicates/--no-near-duplicates",
+        help="Look for the same picture with different pixels.",
+    ),
+]
+
+
+def audit(
+    dataset: DatasetArgument,
+    strict: StrictOption = False,
+    near_duplicates: NearDuplicatesOption = True,
+    limit: LimitOption = None,
+    output: OutputOption = None,
+    data_dir: DataDirOption = None,
+    offline: OfflineOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Find leaks, duplicates, contradicting labels, shortcuts, bad boxes and unreadable files."""
+    from medx.core.console import print_json, told_on_interrupt
+    from medx.core.errors import InputError
+    from medx.core.files import safe_name
+    from medx.core.settings import output_dir
+    from medx.datasets.audit.audit import audit_dataset
+    from medx.datasets.audit.page import save_audit
+    from medx.datasets.catalog import load_dataset
+
+    loaded = load_dataset(dataset, data_dir=data_dir).split("all", limit=limit)
+    folder = output or output_dir() / "data" / "audit" / safe_name(loaded.name)
+    with told_on_interrupt("interrupted: an audit is written when it is complete"):
+        result = audit_dataset(loaded, near_duplicates=near_duplicates)
+        page = save_audit(result, loaded, folder)
+    if json:
+        print_json(result)
+    else:
+        _print(result, page)
+    if strict and (errors := result.number("error")):
+        found = f"{errors} finding{'s' if errors > 1 else ''} of severity error"
+        raise InputError(f"{loaded.name} has {found}", hint=f"see {page}")
+
+
+def _print(result: Audit, page: Path) -> None:
+    from medx.core.console import print_line, print_table
+
+    made_up = " (synthetic)" if result.synthetic else ""
+    splits = ", ".join(f"{count} {name}" for name, count in result.splits.items())
+    print_line(
+        f"{result.dataset}{made_up}: {result.readable} of {result.records} images ({splits})"
+    )
+    if result.findings:
+        print_table(
+            ((f.severity, f.sentence, f.advice) for f in result.findings),
+            columns=("severity", "found", "next"),
+        )
+    else:
+        print_line("nothing found")
+    for line in result.not_checked:
+        print_line(f"not checked: {line}")
+    print_line(f"page: {page}")
+    print_line(result.disclaimer)

@@ -1,0 +1,1 @@
+"""Looking for what goes wrong in a dataset before anything learns from it."""
