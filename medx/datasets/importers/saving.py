@@ -86,7 +86,7 @@ def save_imported(
         dataset = _build_dataset(mapped, root, name or mapped.name, output)
         save_dataset(dataset, folder)
         if mapped.skipped:
-            _write_skipped(mapped.skipped, folder / SKIPPED_FILE)
+            write_skipped(mapped.skipped, folder / SKIPPED_FILE)
     failed = len(mapped.skipped) - len(imported.skipped)
     dropped = len(imported.records) - len(mapped.records) - failed
     return _summarise(dataset, mapped, output, copied=copy, dropped=dropped)
@@ -199,7 +199,8 @@ def _build_dataset(imported: Imported, root: Path, name: str, output: Path) -> D
     )
 
 
-def _write_skipped(skipped: Iterable[Skipped], path: Path) -> None:
+def write_skipped(skipped: Iterable[Skipped], path: Path) -> None:
+    """Write what was left out and why as a table."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(("path", "reason"))
