@@ -104,7 +104,8 @@ def _print(result: SplitResult) -> None:
     from medx.core.console import print_line, print_table
 
     names = [part.name for part in result.parts]
-    print_table(_rows(result), columns=("", *names), title=_title(result))
+    print_line(_title(result))
+    print_table(_rows(result), columns=("", *names))
     kept = result.kept_together
     print_line(
         f"kept together: {kept.groups} groups, {kept.repeats} repeated pictures "

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image as PILImage
 
-from medx.core.figures import new_figure, save_figure, save_image_grid
+from medx.core.figures import Outline, new_figure, save_figure, save_image_grid
 
 
 def test_grid_is_a_png_wide_enough_for_its_columns(tmp_path):
@@ -31,6 +31,19 @@ def test_grid_takes_colour_sizes_that_differ_and_captions_matplotlib_would_choke
 def test_grid_wants_one_caption_an_image(tmp_path, captions):
     with pytest.raises(ValueError, match="share one length"):
         save_image_grid([np.zeros((8, 8), np.uint8)], captions, tmp_path / "grid.png")
+
+
+def test_grid_leaves_gaps_and_takes_row_titles_outlines_and_a_legend(tmp_path):
+    black = np.zeros((8, 8), np.uint8)
+    outline = Outline(x=2, y=2, width=4, height=4, colour="#ff0000", text="$x_{$")
+    settings = {"columns": 2, "row_titles": ["$a_{$", "b"], "legend": {"$x_{$": "#ff0000"}}
+    path = save_image_grid(
+        [black, None, black], ["1", "", "3"], tmp_path / "grid.png",
+        outlines=[[outline], [], []], **settings,
+    )  # fmt: skip
+    with PILImage.open(path) as image:
+        pixels = np.asarray(image.convert("RGB")).astype(int)
+    assert ((pixels[..., 0] > 200) & (pixels[..., 1] < 50)).any()
 
 
 def test_figures_of_the_same_data_are_the_same_bytes(tmp_path):

@@ -173,7 +173,7 @@ def test_unreadable_images_stay_without_a_split(capfd):
     rows = [(i, "a") for i in range(20)]
     splitting = split_dataset(build([*rows, ("damaged", "a")]), SplitConfig())
     assert splitting.records[-1].split is None
-    assert [entry.id for entry in splitting.result.unreadable] == ["r20"]
+    assert [*splitting.result.unreadable] == ["r20"]
     assert splitting.result.without_split == 1
     assert "1 unreadable" in capfd.readouterr().err
     with pytest.raises(InputError, match="no readable image"):

@@ -32,13 +32,6 @@ class KeptTogether(Value):
     largest: int = Field(description="Records of the largest unit.")
 
 
-class Unreadable(Value):
-    """An image that could not be read, and so has no split."""
-
-    id: str
-    reason: str
-
-
 class SplitResult(Value):
     """How a dataset was split."""
 
@@ -57,7 +50,7 @@ class SplitResult(Value):
     leaks: int = Field(description="Units in more than one split; 0 unless leaks were allowed.")
     dropped: int = Field(description="Records taken out; dropped.csv lists them.")
     without_split: int = Field(description="Records that stay in the manifest without a split.")
-    unreadable: list[Unreadable]
+    unreadable: dict[str, str] = Field(description="id → reason; these have no split")
     warnings: list[str]
     folder: str | None = None
 

@@ -14,7 +14,6 @@ from medx.datasets.split.config import Holdout, SplitConfig
 from medx.datasets.split.leaks import Dropped, drop_leaks, drop_repeats, find_leaks, refuse
 from medx.datasets.split.result import (
     SplitResult,
-    Unreadable,
     count_parts,
     count_together,
     find_shortfalls,
@@ -208,7 +207,7 @@ def _summarise(
         leaks=len(find_leaks(records, units)),
         dropped=dropped,
         without_split=sum(not record.split for record in records),
-        unreadable=[Unreadable(id=name, reason=reason) for name, reason in unreadable.items()],
+        unreadable=dict(unreadable),
         warnings=find_shortfalls(parts),
     )
 
