@@ -33,10 +33,12 @@ class TrainConfig:
         focal_gamma: Focusing exponent; 0 is cross-entropy.
         focal_alpha: ``balanced`` weighs classes by inverse frequency in train; None weighs all
             alike; else one weight a class.
+        balanced_sampling: Draw every class equally often in training, however rare it is.
         label_smoothing: Share of the target spread over all classes, 0 to 1.
         mixup_alpha: Both parameters of the Beta distribution of mixup; 0 is off.
         augment: Small affine changes, gamma, contrast and noise.
-        horizontal_flip: Mirror at random in training, and average over both at prediction.
+        horizontal_flip: Mirror at random in training, and average over both at prediction; for
+            images whose side does not matter.
         ema_decay: Decay a step of the weight average that is validated and kept; 0 is off.
         patience: Stop after so many epochs without a better val AUC; None never stops.
         precision: ``fp32``, ``bf16`` or ``fp16``.
@@ -58,10 +60,11 @@ class TrainConfig:
     loss: str = "focal"
     focal_gamma: float = 1.0
     focal_alpha: str | tuple[float, ...] | None = None
-    label_smoothing: float = 0.05
-    mixup_alpha: float = 0.2
+    balanced_sampling: bool = True
+    label_smoothing: float = 0.0
+    mixup_alpha: float = 0.0
     augment: bool = True
-    horizontal_flip: bool = True
+    horizontal_flip: bool = False
     ema_decay: float = 0.99
     patience: int | None = 10
     precision: str = "fp32"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -111,8 +112,11 @@ def native_size(dataset: Dataset) -> int:
 
 
 def as_tensor(pixels: Pixels) -> Tensor:
-    """Return ``(N, channels, S, S)`` of pixels ``(N, S, S)`` or ``(N, S, S, 3)``."""
-    tensor = torch.from_numpy(np.ascontiguousarray(pixels))
+    """Return ``(N, channels, S, S)`` of pixels ``(N, S, S)`` or ``(N, S, S, 3)``; only read it."""
+    with warnings.catch_warnings():
+        # Mapped pixels are read-only and stay so: nothing writes to images.
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable")
+        tensor = torch.from_numpy(np.ascontiguousarray(pixels))
     return tensor[:, None] if tensor.ndim == 3 else tensor.permute(0, 3, 1, 2).contiguous()
 
 
@@ -134,7 +138,11 @@ def channel_statistics(pixels: Tensor) -> tuple[npt.NDArray[np.float64], npt.NDA
     values = np.arange(256) / 255.0
     means, stds = [], []
     for channel in pixels.transpose(0, 1):
-        share = np.bincount(channel.reshape(-1).numpy(), minlength=256) / channel.numel()
+        # In parts, since counting widens its input to 64 bits.
+        counts = (
+            np.bincount(part.reshape(-1).numpy(), minlength=256) for part in channel.split(256)
+        )
+        share = np.asarray(sum(counts)) / channel.numel()
         mean = float(share @ values)
         means.append(mean)
         stds.append(float(np.sqrt(share @ (values - mean) ** 2)))

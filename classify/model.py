@@ -51,6 +51,9 @@ class ResidualBlock(nn.Module):
 class CompactCNN(nn.Module):
     """A residual CNN of 0.7 M parameters for images of 28 to 64 pixels.
 
+    It standardises each image by its own mean and spread first: what exposure and processing
+    scale differs between scanners, and between train and test.
+
     Args:
         num_classes: Logits an image.
         in_channels: 1 for grey images, 3 for colour.
@@ -67,6 +70,8 @@ class CompactCNN(nn.Module):
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
+        # One group over all channels: the balance of colours is a finding, brightness is not.
+        self.standardise = nn.GroupNorm(1, in_channels, eps=1e-3, affine=False)
         self.stages = nn.Sequential(
             nn.Conv2d(in_channels, width, 3, stem_stride, 1, bias=False),
             nn.BatchNorm2d(width),
@@ -82,7 +87,7 @@ class CompactCNN(nn.Module):
 
     def features(self, inputs: Tensor) -> Tensor:
         """Return pooled features ``(B, 128)``."""
-        return cast(Tensor, self.stages(inputs).mean(dim=(2, 3)))
+        return cast(Tensor, self.stages(self.standardise(inputs)).mean(dim=(2, 3)))
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return logits ``(B, C)``."""

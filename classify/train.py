@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from pydantic import ValidationError
 from rich.progress import Progress as Bar
 from scipy.special import softmax
+from torch import Tensor
 
 from classify.calibration import negative_log_likelihood
 from classify.checkpoint import WEIGHTS_FILE
@@ -105,7 +106,7 @@ def train_one_epoch(
     pixels = data.train.pixels.to(device)
     target = F.one_hot(data.train.target, len(data.classes)).float().to(device)
     seed_step(config.seed, epoch, steps)  # one past the last step: the order of this epoch
-    order = torch.randperm(len(pixels)).to(device)
+    order = draw_order(data.train.target, balanced=config.balanced_sampling).to(device)
     learner.network.train()
     losses: list[torch.Tensor] = []
     started = time.perf_counter()
@@ -135,6 +136,14 @@ def train_one_epoch(
             f"the loss diverged in epoch {epoch + 1}", hint="use a lower --learning-rate"
         )
     return mean_loss
+
+
+def draw_order(target: Tensor, *, balanced: bool) -> Tensor:
+    """Return the rows of one epoch ``(N,)``: each once, or each class equally often."""
+    if not balanced:
+        return torch.randperm(len(target))
+    weights = 1.0 / torch.bincount(target).float()[target]
+    return torch.multinomial(weights, len(target), replacement=True)
 
 
 def validate(

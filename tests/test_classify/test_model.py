@@ -28,6 +28,11 @@ def test_the_compact_network_takes_any_small_size(size):
     assert CompactCNN(4)(torch.randn(2, 1, size, size)).shape == (2, 4)
 
 
+def test_exposure_and_contrast_do_not_change_the_answer():
+    network, images = CompactCNN(2).eval(), torch.randn(3, 1, 28, 28)
+    torch.testing.assert_close(network(images), network(0.5 * images + 2.0), atol=1e-3, rtol=1e-2)
+
+
 @pytest.mark.parametrize(("size", "side"), [(28, 28), (47, 47), (48, 24), (64, 32)])
 def test_larger_images_are_halved_first(size, side):
     stem = build_model("compact-cnn", 2, size=size).stages[0]

@@ -7,9 +7,10 @@ import time
 from dataclasses import replace
 
 import pytest
+import torch
 
 from classify.config import TrainConfig, as_mapping
-from classify.train import batch_size, train
+from classify.train import batch_size, draw_order, train
 from classify.training_state import STATE_FILE
 from medx.core.errors import CheckpointError, InputError
 from medx.core.runs import save_config
@@ -86,7 +87,8 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not(two_class, tm
         {"precision": "bf16"},
         {"model": "test_vit", "pretrained": False, "size": 32},
         {"loss": "cross-entropy", "focal_alpha": "none", "mixup_alpha": 0, "augment": False},
-        {"ema_decay": 0, "horizontal_flip": False, "operating_point": "f1"},
+        {"ema_decay": 0, "horizontal_flip": True, "operating_point": "f1"},
+        {"balanced_sampling": False, "label_smoothing": 0.05, "mixup_alpha": 0.2},
     ],
 )
 def test_every_knob_trains(two_class, tmp_path, settings):
@@ -102,6 +104,14 @@ def test_every_knob_trains(two_class, tmp_path, settings):
 )
 def test_small_datasets_take_smaller_steps(count, given, expected):
     assert batch_size(TrainConfig(batch_size=given), range(count)) == expected
+
+
+def test_an_epoch_draws_every_class_equally_often_or_every_row_once():
+    target = torch.tensor([0] * 100 + [1] * 900)
+    assert torch.equal(draw_order(target, balanced=False).sort().values, torch.arange(1000))
+    drawn = target[draw_order(target, balanced=True)]
+    assert len(drawn) == 1000
+    assert 400 < int((drawn == 1).sum()) < 600
 
 
 def test_patience_ends_a_training_that_gets_no_better(two_class, tmp_path):
