@@ -4,6 +4,7 @@
 ``MEDX_CACHE_DIR``   downloads and generated data (default ``$XDG_CACHE_HOME/medx``)
 ``MEDX_OUTPUT_DIR``  runs, figures and reports (default ``outputs``)
 ``MEDX_INDEX_DIR``   built indexes (default ``indexes``)
+``MEDX_CACHE_LIMIT`` most GiB of decoded pixels to keep in the cache (default 20; 0 keeps none)
 ``MEDX_OFFLINE``     ``1`` never touches the network
 ``MEDX_PSEUDONYM_KEY``   secret behind patient pseudonyms (default: a file in the user's
                          configuration folder, ``$XDG_CONFIG_HOME/medx``)
@@ -54,6 +55,19 @@ def config_dir() -> Path:
         return Path.home() / ".config" / "medx"
     except RuntimeError as error:
         raise InputError("no home folder to configure in", hint="set XDG_CONFIG_HOME") from error
+
+
+def cache_limit() -> int:
+    """Return how many bytes of decoded pixels the cache may hold.
+
+    Raises:
+        InputError: When the variable is no number of GiB.
+    """
+    value = os.environ.get("MEDX_CACHE_LIMIT", "20")
+    try:
+        return max(0, int(float(value) * (1 << 30)))
+    except (ValueError, OverflowError) as error:
+        raise InputError(f"MEDX_CACHE_LIMIT must be a number of GiB, got {value!r}") from error
 
 
 def output_dir() -> Path:

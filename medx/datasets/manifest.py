@@ -10,9 +10,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from medx.core.console import track, warn
-from medx.core.errors import InputError, MedxError, UnknownNameError
-from medx.core.images import Image, Pixels, resize, to_grey, to_rgb
+from medx.core.errors import InputError, UnknownNameError
+from medx.core.images import Image, Pixels
 
 SPLITS = ("train", "val", "test")
 
@@ -61,7 +60,7 @@ class LoadedPixels:
     """Decoded images of a dataset, in record order.
 
     Args:
-        pixels: ``uint8`` ``(N, size, size)``, or ``(N, size, size, 3)`` in colour.
+        pixels: ``uint8`` ``(N, size, size)``, in colour ``(N, size, size, 3)``; perhaps read-only.
         records: The N records that could be read.
         skipped: ``(id, reason)`` of each that could not.
     """
@@ -159,23 +158,13 @@ class Dataset:
         return self.reader(record)
 
     def load_pixels(self, size: int, *, description: str = "reading images") -> LoadedPixels:
-        """Decode every record at ``(size, size)``; what cannot be read is skipped and listed.
+        """Return every record's pixels at ``(size, size)``; what is unreadable is skipped, listed.
+
+        They come from the pixel cache where they can; then ``pixels`` is a read-only map of a file.
 
         Raises:
             InputError: When no image could be read.
         """
-        fit = to_rgb if self.colour else to_grey
-        pixels, kept, skipped = [], [], []
-        for record in track(self.records, description):
-            try:
-                image = self.read(record)
-            except MedxError as error:
-                skipped.append((record.id, str(error)))
-                continue
-            pixels.append(resize(fit(image.pixels), size))
-            kept.append(record)
-        if skipped:
-            warn(f"skipped {len(skipped)} unreadable images, first: {skipped[0][1]}")
-        if not kept:
-            raise InputError(f"no readable image in {self.name}", hint="check the dataset")
-        return LoadedPixels(pixels=np.stack(pixels), records=tuple(kept), skipped=tuple(skipped))
+        from medx.datasets.pixel_cache import load_pixels  # it builds on this module
+
+        return load_pixels(self, size, description=description)

@@ -12,7 +12,8 @@ import io
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
@@ -97,22 +98,44 @@ def load_manifest(folder: Path) -> Dataset:
     )
 
 
-def file_reader(root: Path) -> Callable[[Record], Image]:
-    """Return how to read the image of a record whose path is below ``root``."""
+@dataclass(frozen=True)
+class FileReader:
+    """Reads the image of a record whose path is below ``root``."""
 
-    def read(record: Record) -> Image:
+    root: Path
+
+    def __call__(self, record: Record) -> Image:
+        """Return the image of a record, as ``read_image`` does."""
         if row := _NPZ_ROW.fullmatch(record.path):
-            pixels = _open_npz(root / row["file"]).image(row["split"], int(row["row"]))
+            path = self.root / row["file"]
+            pixels = _open_npz(path, _state_of(path)).image(row["split"], int(row["row"]))
             return image_from_array(pixels, facts={"format": "NPZ"})
-        return read_image(file_of(record, root), frame=frame_of(record))
+        return read_image(file_of(record, self.root), frame=frame_of(record))
 
-    return read
+
+def file_reader(root: Path) -> FileReader:
+    """Return how to read the image of a record whose path is below ``root``."""
+    return FileReader(root)
+
+
+def split_path(path: str) -> tuple[str, str]:
+    """Return the file of a record's path, and which frame or row of it (empty: all of it)."""
+    if "#" not in path:
+        return path, ""
+    part = _NPZ_ROW.fullmatch(path) or _FRAME.fullmatch(path)
+    file = part["file"] if part else path
+    return file, path[len(file) :]
+
+
+def npz_image_shape(record: Record, root: Path) -> tuple[int, ...] | None:
+    """Return the shape of a record's image when it is a readable npz row, else None."""
+    row = _NPZ_ROW.fullmatch(record.path)
+    return NpzImages(root / row["file"]).image_shape(row["split"]) if row else None
 
 
 def file_of(record: Record, root: Path) -> Path:
     """Return the file that holds the image of a record."""
-    part = _NPZ_ROW.fullmatch(record.path) or _FRAME.fullmatch(record.path)
-    return root / (part["file"] if part else record.path)
+    return root / split_path(record.path)[0]
 
 
 def frame_of(record: Record) -> int:
@@ -122,8 +145,16 @@ def frame_of(record: Record) -> int:
 
 
 @lru_cache(maxsize=4)
-def _open_npz(path: Path) -> NpzImages:
+def _open_npz(path: Path, state: tuple[int, int]) -> NpzImages:
     return NpzImages(path)
+
+
+def _state_of(path: Path) -> tuple[int, int]:
+    try:
+        status = path.stat()
+    except OSError:  # opening it says what is wrong
+        return 0, 0
+    return status.st_size, status.st_mtime_ns
 
 
 def _read_rows(folder: Path) -> tuple[Path, list[dict[str, Any]]]:
