@@ -26,7 +26,11 @@ HEADER_TAGS = (
 )  # fmt: skip
 
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
-_DERIVED = frozenset({"SEG", "RTDOSE"})  # pixels, but no picture of a patient
+#: Objects that are no picture of a patient, though some hold pixels.
+NO_IMAGES = frozenset({
+    "AR", "AU", "DOC", "ECG", "EEG", "EPS", "FID", "HD", "KO", "M3D", "PLAN", "PR", "REG", "RESP",
+    "RTDOSE", "RTPLAN", "RTRECORD", "RTSTRUCT", "RWV", "SEG", "SMR", "SR", "STAIN",
+})  # fmt: skip
 _FOLDER_CLASS = "1.2.840.10008.1.3.10"
 
 
@@ -67,8 +71,10 @@ def why_no_image(header: Any) -> str | None:
     if _FOLDER_CLASS in {meta.get("MediaStorageSOPClassUID"), header.get("SOPClassUID")}:
         return "DICOMDIR"
     kind = _code(header, "Modality") or "other DICOM"
+    if kind in NO_IMAGES:
+        return kind
     if header.get("Rows") and header.get("Columns"):
-        return kind if kind in _DERIVED else None
+        return None
     return f"{kind} without pixels" if kind in MODALITIES else kind
 
 
@@ -142,7 +148,7 @@ def burned_in(header: Any) -> str:
 def _patient(header: Any) -> tuple[str, ...]:
     """Return what tells a patient from others, or nothing when the file does not."""
     if number := _text(header, "PatientID"):
-        return (_text(header, "IssuerOfPatientID"), number)
+        return tuple(part for part in (_text(header, "IssuerOfPatientID"), number) if part)
     name, born = _text(header, "PatientName"), _text(header, "PatientBirthDate")
     return (name.casefold(), born) if name.strip("^= ") else ()
 

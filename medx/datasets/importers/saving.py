@@ -83,13 +83,13 @@ def save_imported(
         if copy:
             mapped, root = _copy_images(mapped, folder), folder
             _check_any(mapped)
-        dataset = _build_dataset(mapped, root, name or mapped.name, output)
+        dataset = build_dataset(mapped, root, name or mapped.name, output)
         save_dataset(dataset, folder)
         if mapped.skipped:
             write_skipped(mapped.skipped, folder / SKIPPED_FILE)
     failed = len(mapped.skipped) - len(imported.skipped)
     dropped = len(imported.records) - len(mapped.records) - failed
-    return _summarise(dataset, mapped, output, copied=copy, dropped=dropped)
+    return summarise(dataset, mapped, output, copied=copy, dropped=dropped)
 
 
 def check_output(output: Path) -> None:
@@ -182,7 +182,8 @@ def _raise_when_full(error: Exception) -> None:
         raise error
 
 
-def _build_dataset(imported: Imported, root: Path, name: str, output: Path) -> Dataset:
+def build_dataset(imported: Imported, root: Path, name: str, output: Path) -> Dataset:
+    """Return the dataset that an import makes at ``output``."""
     return Dataset(
         name=name,
         records=imported.records,
@@ -212,9 +213,10 @@ def _printable(name: str) -> str:
     return name.encode(errors="backslashreplace").decode()
 
 
-def _summarise(
+def summarise(
     dataset: Dataset, imported: Imported, output: Path, *, copied: bool, dropped: int
 ) -> ImportSummary:
+    """Return what an import has written."""
     records = dataset.records
     return ImportSummary(
         name=dataset.name,
