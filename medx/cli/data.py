@@ -7,7 +7,10 @@ from typing import Annotated
 import typer
 
 from medx.cli import data_synth
+from medx.cli.data_audit import audit
+from medx.cli.data_crop import crop
 from medx.cli.data_import import import_data
+from medx.cli.data_show import show
 from medx.cli.data_split import split
 from medx.cli.options import DataDirOption, JsonOption, OfflineOption
 
@@ -83,4 +86,7 @@ def download(
 
 
 app.command("split")(split)
+app.command("audit")(audit)
 app.command("import")(import_data)
+app.command("show")(show)
+app.command("crop")(crop)

@@ -51,7 +51,7 @@ class Picture:
     @property
     def scale(self) -> float:
         """Pixels shown for each native one."""
-        return self.pixels.shape[1] / self.native_size[1]
+        return float(self.pixels.shape[1] / self.native_size[1])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -211,3 +211,10 @@ def test_a_share_that_was_missed_is_named():
 def test_no_official_split_is_nothing_to_keep():
     with pytest.raises(InputError, match="no split to keep"):
         split_dataset(build([(1, "a")]), SplitConfig(keep_official=True))
+
+
+def test_an_official_split_without_val_is_shown_as_it_is():
+    rows = [(i, "a", None, None, ["train", "test", "external"][i % 3]) for i in range(9)]
+    result = split_dataset(build(rows), SplitConfig(keep_official=True)).result
+    assert {p.name: p.records for p in result.parts} == {"train": 3, "test": 3, "external": 3}
+    assert not result.warnings

@@ -58,7 +58,7 @@ class SplitResult(Value):
 def count_parts(
     records: Sequence[Record], units: Sequence[int], wanted: Mapping[str, float | None]
 ) -> list[SplitPart]:
-    """Return how much each split of ``wanted`` holds, in that order."""
+    """Return how much each split holds, those of ``wanted`` first."""
     members: dict[str, list[int]] = {name: [] for name in wanted}
     for i, record in enumerate(records):
         if record.split:
@@ -75,6 +75,7 @@ def count_parts(
             sources=_tally(records[i].source or "" for i in held),
         )
         for name, held in members.items()
+        if held or wanted.get(name)
     ]
 
 
