@@ -1,4 +1,4 @@
-"""Datasets by name: MedMNIST flags, the built-in phantom, or a folder with a manifest."""
+"""Datasets by name: MedMNIST flags, the built-in phantoms, or a folder with a manifest."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ from medx.datasets import medmnist
 from medx.datasets.manifest import Dataset
 from medx.datasets.manifest_files import load_manifest
 from medx.datasets.phantoms.dataset import PHANTOM_CXR, load_phantom_cxr
+from medx.datasets.phantoms.smear_dataset import PHANTOM_SMEAR, load_phantom_smear
 
 PREFERRED = "pneumoniamnist"
 
 
 def known_names() -> list[str]:
     """Return the names ``load_dataset`` takes, built-in data first."""
-    return [PHANTOM_CXR, *medmnist.registry()]
+    return [PHANTOM_CXR, PHANTOM_SMEAR, *medmnist.registry()]
 
 
 def load_dataset(name: str, *, data_dir: Path | None = None, download: bool = True) -> Dataset:
     """Return the dataset that a name or a folder stands for.
 
     Args:
-        name: ``phantom-cxr``, a MedMNIST flag with an optional ``_64``, ``_128`` or ``_224``, or
+        name: ``phantom-cxr``, ``phantom-smear``, a MedMNIST flag with an optional ``_64``, ``_128`` or ``_224``, or
             the path of a folder with a ``manifest.csv``.
         data_dir: Searched for MedMNIST files before ``MEDX_DATA_DIR`` and the cache.
         download: Fetch what is not on this machine.
@@ -33,6 +34,8 @@ def load_dataset(name: str, *, data_dir: Path | None = None, download: bool = Tr
     """
     if name == PHANTOM_CXR:
         return load_phantom_cxr()
+    if name == PHANTOM_SMEAR:
+        return load_phantom_smear()
     if medmnist.parse_name(name):
         return medmnist.load_medmnist(name, data_dir=data_dir, download=download)
     folder = Path(name)

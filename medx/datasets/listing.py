@@ -10,7 +10,8 @@ from medx.core.values import Value
 from medx.datasets import medmnist
 from medx.datasets.catalog import load_dataset
 from medx.datasets.manifest import Dataset
-from medx.datasets.phantoms.dataset import DESCRIPTION, PHANTOM_CXR
+from medx.datasets.phantoms import dataset as cxr
+from medx.datasets.phantoms import smear_dataset as smear
 
 
 class KnownDataset(Value):
@@ -51,16 +52,26 @@ class DatasetInfo(Value):
 
 def list_known(data_dir: Path | None = None) -> Listing:
     """Return every named dataset and what of it is on this machine."""
-    phantom = KnownDataset(
-        name=PHANTOM_CXR,
-        kind="built-in, synthetic",
-        at_hand=["128"],
-        licence="Apache-2.0",
-        summary=DESCRIPTION.split(";")[0],
-    )
+    phantoms = [
+        KnownDataset(
+            name=name,
+            kind="built-in, synthetic",
+            at_hand=[size],
+            licence="Apache-2.0",
+            summary=description.split(";")[0],
+        )
+        for name, size, description in (
+            (cxr.PHANTOM_CXR, f"{cxr.DEFAULT.size}", cxr.DESCRIPTION),
+            (
+                smear.PHANTOM_SMEAR,
+                f"{smear.DEFAULT.width}×{smear.DEFAULT.height}",
+                smear.DESCRIPTION,
+            ),
+        )
+    ]
     return Listing(
         datasets=[
-            phantom,
+            *phantoms,
             *(
                 KnownDataset(
                     name=flag,

@@ -191,7 +191,7 @@ class _Writer:
         name = f"{PHANTOM_CXR}-{self._config.seed}-{number:06d}"
         if change:
             image = change_slightly(image, change, self._changes)
-        elif mark:
+        if mark:
             self._marked.append(mark.model_copy(update={"id": name}))
         # Other compression, so that the copy can be told by its pixels but not by its bytes.
         path = self._save(image, name, compress_level=6)

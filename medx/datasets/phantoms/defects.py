@@ -31,7 +31,7 @@ class FlippedLabel(Value):
 
 
 class MarkedImage(Value):
-    """An image with text burnt in; the box holds every pixel of it."""
+    """An image with text burnt in; a near-duplicate has the box of what it copies."""
 
     id: str
     text: str
