@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from medx.core.errors import InputError
-from medx.core.limits import check_decoded, check_frame, check_pixels, unreadable
-from medx.core.pixels import Image, image_from_array
+from medx.core.limits import check_decoded, check_floats, check_frame, check_pixels, unreadable
+from medx.core.pixels import Image, has_table, image_from_array
 from medx.core.quiet import quiet
 
 _CHANNELS = (1, 3)
@@ -128,7 +128,10 @@ def _check(path: Path, header: _Header, frame: int) -> int:
         raise unreadable(path, f"not an image: array of {shape} and {header.dtype}")
     check_frame(path, frame, frames or (0 if 0 in shape else 1))
     check_pixels(path, size[0], size[1])
-    check_decoded(path, math.prod(shape[1 if frames else 0 :]) * header.dtype.itemsize)
+    pixels = math.prod(shape[1 if frames else 0 :])
+    check_decoded(path, pixels * header.dtype.itemsize)
+    if not has_table(header.dtype):
+        check_floats(path, pixels)
     return frames
 
 

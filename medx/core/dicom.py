@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import mmap
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from medx.core.dicom_deflate import inflate
 from medx.core.errors import InputError
 from medx.core.limits import check_frame, unreadable
+from medx.core.mapped import open_mapped
 from medx.core.pixels import Image, Pixels
 from medx.core.quiet import quiet
 
@@ -49,7 +48,8 @@ _FRAME_MACROS = (
 def read_dicom(path: Path, frame: int) -> Image:
     """Read one frame of a DICOM file as a viewer shows it."""
     try:
-        with quiet(), _opened(path) as stream:
+        with quiet(), open_mapped(path) as mapped:
+            stream = inflate(path, mapped) or mapped
             header = _read_header(stream)
             frames = _number_of_frames(header)
             check_frame(path, frame, frames)
@@ -64,34 +64,14 @@ def read_dicom(path: Path, frame: int) -> Image:
 def count_dicom_frames(path: Path) -> int:
     """Return the number of frames a DICOM file says it holds."""
     try:
-        with quiet(), _opened(path) as stream:
-            frames = _number_of_frames(_read_header(stream))
+        with quiet(), open_mapped(path) as mapped:
+            frames = _number_of_frames(_read_header(inflate(path, mapped) or mapped))
     except InputError:
         raise
     except Exception as error:
         raise unreadable(path, _reason(error)) from None
     check_frame(path, 0, frames)
     return frames
-
-
-class _Mapped(mmap.mmap):
-    """A mapped file that, as other files, can be sought beyond its end."""
-
-    def seek(self, offset: int, whence: Any = 0) -> None:
-        """Move to ``offset``, or to the end when there is less."""
-        try:
-            super().seek(offset, whence)
-        except ValueError:
-            super().seek(0, 2)
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    """Open a file for pydicom: mapped, so that a length that lies allocates nothing."""
-    from medx.core.dicom_deflate import inflate
-
-    with path.open("rb") as file, _Mapped(file.fileno(), 0, access=mmap.ACCESS_READ) as stream:
-        yield inflate(path, stream) or stream
 
 
 def _read_header(stream: Any) -> Dataset:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from medx.core.codestream import Frame, read_jpeg2000_frame, read_jpeg_frame
-from medx.core.limits import check_decoded, check_pixels
+from medx.core.limits import check_decoded, check_floats, check_pixels
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -52,8 +52,10 @@ def decode_frame(
     options |= _enter_pixels(stream, header)
     options["allow_excess_frames"] = False
     _check_size(path, stream, options, syntax, frame)
+    # The RLE plugin of pylibjpeg is faster, but panics on damaged data.
+    plugin = "pydicom" if syntax.name.startswith("RLE") else ""
     array, made = get_decoder(syntax).as_array(
-        stream, index=frame, raw=True, decoding_plugin=_decoder(syntax, options), **options
+        stream, index=frame, raw=True, decoding_plugin=plugin, **options
     )
     photometric = str(made["photometric_interpretation"])
     if photometric in {"YBR_FULL", "YBR_FULL_422"} and array.ndim == 3:
@@ -91,6 +93,8 @@ def _check_size(path: Path, stream: Any, options: dict[str, Any], syntax: UID, f
     check_pixels(path, rows, columns)
     size = rows * columns * samples * bits // 8
     check_decoded(path, size)
+    if bits > 16:
+        check_floats(path, rows * columns * samples)
     if not syntax.is_encapsulated:
         return
     encoded = _encoded_frame(stream, options, frame)
@@ -118,11 +122,6 @@ def _encoded_frame(stream: Any, options: dict[str, Any], frame: int) -> bytes:
     )
     stream.seek(start)
     return bytes(encoded)
-
-
-def _decoder(syntax: UID, options: dict[str, Any]) -> str:
-    """Return which decoder plugin to use; an empty name lets pydicom choose."""
-    return ""
 
 
 def _to_rgb(array: npt.NDArray[Any]) -> npt.NDArray[Any]:

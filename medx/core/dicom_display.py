@@ -109,7 +109,7 @@ def _apply_modality(values: npt.NDArray[Any], view: Dataset, steps: list[str]) -
     if lut:
         steps.append("modality LUT")
         return lut.apply(values)
-    mapped = values.astype(np.float32 if values.dtype == np.float32 else np.float64)
+    mapped: Values = values.astype(np.float32 if values.dtype == np.float32 else np.float64)
     slope, intercept = _number(view, "RescaleSlope"), _number(view, "RescaleIntercept")
     if slope is None or intercept is None or (slope, intercept) == (1.0, 0.0):
         return mapped

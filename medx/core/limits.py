@@ -14,6 +14,9 @@ MAX_FRAMES = 100_000
 #: Memory that a decoder may need for one frame, and a deflated file for all of it.
 MAX_DECODED = 1 << 29
 
+# Bytes a pixel takes while 64-bit floats are stretched.
+_FLOAT_WORK = 24
+
 
 def check_pixels(path: Path, height: int, width: int) -> None:
     """Raise ``InputError`` when an image is empty or has more pixels than can be read safely."""
@@ -35,12 +38,16 @@ def check_decoded(path: Path, count: int) -> None:
         )
 
 
+def check_floats(path: Path, count: int) -> None:
+    """Raise ``InputError`` when there are too many pixels to work on them as floats."""
+    check_decoded(path, count * _FLOAT_WORK)
+
+
 def check_frame(path: Path, frame: int, count: int) -> None:
     """Raise ``InputError`` when a file has no such frame, or too many of them."""
     if count > MAX_FRAMES:
         raise InputError(
-            f"{path} claims {count} frames, more than medx reads safely",
-            hint=f"the limit is {MAX_FRAMES}",
+            f"{path} claims more than {MAX_FRAMES} frames", hint="export its frames one by one"
         )
     if not 0 <= frame < count:
         holds = "one frame" if count == 1 else f"{count} frames"

@@ -69,7 +69,7 @@ def image_from_array(pixels: npt.NDArray[Any], *, facts: Mapping[str, str] | Non
 
 def has_table(dtype: np.dtype[Any]) -> bool:
     """Return whether values of a dtype are few enough for a table over all of them."""
-    return dtype.kind in "ui" and dtype.itemsize <= 2
+    return dtype.kind in "bui" and dtype.itemsize <= 2
 
 
 def all_values(dtype: np.dtype[Any]) -> npt.NDArray[Any]:
@@ -103,7 +103,8 @@ def stretch(values: npt.NDArray[Any]) -> Pixels:
     if has_table(values.dtype):
         domain = all_values(values.dtype).astype(np.float64)
         return look_up(stretch_values(domain, histogram(values)), values)
-    return stretch_values(values.astype(np.float32 if values.itemsize <= 4 else np.float64))
+    precise = values.itemsize > 4 or values.dtype.kind in "ui"
+    return stretch_values(values.astype(np.float64 if precise else np.float32, copy=False))
 
 
 def stretch_values(values: Values, counts: Counts | None = None) -> Pixels:
@@ -115,7 +116,9 @@ def stretch_values(values: Values, counts: Counts | None = None) -> Pixels:
     """
     if counts is None:
         present = values[np.isfinite(values)]
-        low, high = np.percentile(present, [0.5, 99.5]) if present.size else (0.0, 0.0)
+        low, high = 0.0, 0.0
+        if present.size:
+            low, high = np.percentile(present, [0.5, 99.5], overwrite_input=True)
     else:
         present = values[(counts > 0) & np.isfinite(values)]
         low, high = _weighted_percentiles(values, counts) if present.size else (0.0, 0.0)

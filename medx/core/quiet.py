@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+_STDERR = 2
+
 _lock = threading.Lock()
+_stderr_lock = threading.Lock()
 _depth = 0
 _silencer = warnings.catch_warnings()
+_levels: dict[str, int] = {}
+
+_LOGGERS = ("pydicom", "PIL")
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Silence warnings and pydicom's log within the block, in several threads at once.
+    """Silence warnings and the libraries' logs within the block, in several threads at once.
 
     A damaged file makes libraries warn of every oddity, with values that may name a patient.
     """
@@ -26,6 +33,25 @@ def quiet() -> Iterator[None]:
         _leave()
 
 
+@contextmanager
+def muted_stderr() -> Iterator[None]:
+    """Send what C libraries write to stderr nowhere; one thread at a time."""
+    with _stderr_lock:
+        try:
+            kept = os.dup(_STDERR)
+        except OSError:  # it is closed: nothing can be written to it
+            yield
+            return
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(nowhere, _STDERR)
+            yield
+        finally:
+            os.dup2(kept, _STDERR)
+            os.close(kept)
+            os.close(nowhere)
+
+
 def _enter() -> None:
     # ``catch_warnings`` alone, left in another order than entered, would silence for good.
     global _depth, _silencer
@@ -34,7 +60,9 @@ def _enter() -> None:
             _silencer = warnings.catch_warnings()
             _silencer.__enter__()
             warnings.simplefilter("ignore")
-            logging.getLogger("pydicom").disabled = True
+            for name in _LOGGERS:
+                _levels[name] = logging.getLogger(name).level
+                logging.getLogger(name).setLevel(logging.CRITICAL + 1)
         _depth += 1
 
 
@@ -43,5 +71,6 @@ def _leave() -> None:
     with _lock:
         _depth -= 1
         if _depth == 0:
-            logging.getLogger("pydicom").disabled = False
+            for name, level in _levels.items():
+                logging.getLogger(name).setLevel(level)
             _silencer.__exit__(None, None, None)

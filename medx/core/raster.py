@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,17 @@ from PIL import ExifTags, ImageOps, UnidentifiedImageError
 from PIL import Image as PILImage
 
 from medx.core.errors import InputError
-from medx.core.limits import check_decoded, check_frame, check_pixels, unreadable
-from medx.core.pixels import Image, Pixels, image_from_array
-from medx.core.quiet import quiet
+from medx.core.limits import (
+    MAX_FRAMES,
+    check_decoded,
+    check_floats,
+    check_frame,
+    check_pixels,
+    unreadable,
+)
+from medx.core.mapped import open_mapped
+from medx.core.pixels import Image, image_from_array
+from medx.core.quiet import muted_stderr, quiet
 
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
 
@@ -30,7 +39,7 @@ _BEST_DEFLATE = 1032
 def read_raster(path: Path, frame: int) -> Image:
     """Read a PNG, JPEG, TIFF (its page ``frame``) or BMP file."""
     try:
-        with quiet(), PILImage.open(path, formats=FORMATS) as opened:
+        with quiet(), open_mapped(path) as file, PILImage.open(file, formats=FORMATS) as opened:
             check_frame(path, frame, _count(path, opened, at_least=frame + 1))
             if frame:
                 opened.seek(frame)
@@ -45,7 +54,7 @@ def read_raster(path: Path, frame: int) -> Image:
 def count_raster_frames(path: Path) -> int:
     """Return the number of pages of a TIFF, and 1 for other raster files."""
     try:
-        with quiet(), PILImage.open(path, formats=FORMATS) as opened:
+        with quiet(), open_mapped(path) as file, PILImage.open(file, formats=FORMATS) as opened:
             return _count(path, opened)
     except InputError:
         raise
@@ -57,8 +66,6 @@ def _count(path: Path, opened: Any, at_least: int | None = None) -> int:
     """Return the number of pages, counted no further than ``at_least`` when that is given."""
     if opened.format != "TIFF":
         return 1
-    from medx.core.limits import MAX_FRAMES
-
     most = MAX_FRAMES + 1 if at_least is None else min(at_least, MAX_FRAMES + 1)
     count = 1
     try:
@@ -75,6 +82,8 @@ def _count(path: Path, opened: Any, at_least: int | None = None) -> int:
 def _check_size(path: Path, opened: Any) -> None:
     check_pixels(path, opened.height, opened.width)
     check_decoded(path, opened.height * opened.width * len(opened.getbands()))
+    if opened.mode in {"I", "F"}:
+        check_floats(path, opened.height * opened.width)
     bits = 1 if opened.mode == "1" else 8
     if opened.format == "PNG":
         smallest = opened.height * opened.width * bits // 8 // _BEST_DEFLATE // 8
@@ -89,12 +98,14 @@ def _displayed(opened: Any, frame: int) -> Image:
     )
     steps = []
     inverted = opened.mode in _DEEP_GREY and _is_min_is_white(opened)
-    opened.load()
+    # libtiff, which unpacks what is compressed, writes its errors to stderr itself.
+    with muted_stderr() if _uses_libtiff(opened) else nullcontext():
+        opened.load()
     if opened.getexif().get(ExifTags.Base.Orientation, 1) in range(2, 9):
         ImageOps.exif_transpose(opened, in_place=True)
         steps.append("EXIF orientation")
     if opened.mode in _DEEP_GREY:
-        array: npt.NDArray[Any] = np.asarray(opened)
+        array = _in_strips(opened, opened.mode)
     elif opened.has_transparency_data:
         grey = opened.mode in {"L", "LA", "La", "1"}
         array = _in_strips(opened, "LA" if grey else "RGBA")
@@ -108,27 +119,31 @@ def _displayed(opened: Any, frame: int) -> Image:
     return Image(pixels=255 - image.pixels, facts={**image.facts, "applied": ", ".join(steps)})
 
 
-def _in_strips(source: Any, mode: str) -> Pixels:
+def _in_strips(source: Any, mode: str) -> npt.NDArray[Any]:
     """Return the pixels of a Pillow image in ``mode``; alpha is composited on black."""
-    depth = {"L": (), "LA": (), "RGB": (3,), "RGBA": (3,)}[mode]
     rows = max(1, _STRIP_PIXELS // source.width)
     if source.height <= rows:
-        return _on_black(np.asarray(source if source.mode == mode else source.convert(mode)), mode)
-    pixels = np.empty((source.height, source.width, *depth), np.uint8)
-    for top in range(0, source.height, rows):
+        return _to_array(source, mode)
+    first = _to_array(source.crop((0, 0, source.width, rows)), mode)
+    pixels = np.empty((source.height, *first.shape[1:]), first.dtype)
+    pixels[:rows] = first
+    for top in range(rows, source.height, rows):
         bottom = min(top + rows, source.height)
-        strip = source.crop((0, top, source.width, bottom))
-        strip = strip if strip.mode == mode else strip.convert(mode)
-        pixels[top:bottom] = _on_black(np.asarray(strip), mode)
+        pixels[top:bottom] = _to_array(source.crop((0, top, source.width, bottom)), mode)
     return pixels
 
 
-def _on_black(array: npt.NDArray[Any], mode: str) -> Pixels:
+def _to_array(source: Any, mode: str) -> npt.NDArray[Any]:
+    array: npt.NDArray[Any] = np.asarray(source if source.mode == mode else source.convert(mode))
     if not mode.endswith("A"):
         return array
     values, alpha = array[..., :-1].astype(np.uint16), array[..., -1:].astype(np.uint16)
     shown = ((values * alpha + 127) // 255).astype(np.uint8)
     return shown[..., 0] if mode == "LA" else shown
+
+
+def _uses_libtiff(opened: Any) -> bool:
+    return any(tile[0] == "libtiff" for tile in opened.tile)
 
 
 def _bits(opened: Any) -> int:
