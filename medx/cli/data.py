@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from medx.cli import data_synth
+from medx.cli import data_cache, data_synth
 from medx.cli.data_audit import audit
 from medx.cli.data_crop import crop
 from medx.cli.data_import import import_data
@@ -16,6 +16,7 @@ from medx.cli.options import DataDirOption, JsonOption, OfflineOption
 
 app = typer.Typer(help="List, describe and fetch datasets.", no_args_is_help=True)
 app.add_typer(data_synth.app, name="synth")
+app.add_typer(data_cache.app, name="cache")
 
 NameArgument = Annotated[
     str, typer.Argument(help="phantom-cxr, a MedMNIST flag (with _64, _128, _224) or a folder.")

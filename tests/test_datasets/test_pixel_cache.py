@@ -304,6 +304,16 @@ def test_a_limit_of_zero_keeps_nothing(folder, monkeypatch):
         load_manifest(folder).load_pixels(16)
 
 
+def test_the_cache_is_shown_and_emptied(folder, cli):
+    assert cli("data", "cache", "info", "--json").json["entries"] == 0
+    load_manifest(folder).load_pixels(16)
+    assert cli("data", "cache", "info", "--json").json["bytes"] > 18 * 16 * 16
+    assert "1 entries" in cli("data", "cache", "info").stdout
+    assert "removed 1 entries" in cli("data", "cache", "clear").stdout
+    assert cli("data", "cache", "clear", "--json").json["entries"] == 0
+    assert entries() == leftovers() == []
+
+
 def test_array_rows_are_cached_only_when_they_must_be_resized(tmp_path):
     array = np.random.default_rng(0).integers(0, 256, (5, 28, 28), dtype=np.uint8)
     np.savez_compressed(tmp_path / "x.npz", train_images=array, train_labels=np.zeros((5, 1)))
