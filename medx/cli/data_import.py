@@ -27,8 +27,9 @@ def import_data(
         str,
         typer.Option(
             "--format",
-            help="auto, folder, table, medmnist, coco, voc, labelme, bbbc041-json, dicom, or a preset: "
-            "bbbc041, nih-malaria, leukocytes, cxr-3class, btxrd, bccd, chest-xray-pneumonia.",
+            help="auto, folder, table, medmnist, coco, voc, labelme, bbbc041-json, dicom, or a "
+            "preset: bbbc041, nih-malaria, leukocytes, cxr-3class, btxrd, bccd, "
+            "chest-xray-pneumonia.",
         ),
     ] = "auto",
     name: Annotated[
@@ -52,7 +53,22 @@ def import_data(
     source_column: Column = None,
     split_column: Column = None,
     dicomweb: Annotated[
-        str | None, typer.Option("--dicomweb", metavar="URL", help="Import from a DICOMweb server.")
+        str | None,
+        typer.Option(
+            "--dicomweb",
+            metavar="URL",
+            help="Fetch from a DICOMweb server into --output, de-identified; run again to go on.",
+        ),
+    ] = None,
+    modality: Annotated[
+        str | None, typer.Option("--modality", help="With --dicomweb: only these, as CR,DX.")
+    ] = None,
+    study_date: Annotated[
+        str | None,
+        typer.Option("--study-date", help="With --dicomweb: YYYYMMDD or YYYYMMDD-YYYYMMDD."),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, help="With --dicomweb: at most N files.")
     ] = None,
     download: Annotated[
         bool, typer.Option("--download", help="Fetch a preset or MedMNIST set that is not here.")
@@ -61,16 +77,18 @@ def import_data(
     json: JsonOption = False,
 ) -> None:
     """Import a folder, table, box annotations, DICOM or a known dataset as one manifest."""
-    from medx.core.console import print_json
     from medx.core.errors import InputError
     from medx.datasets.importers.base import ImportOptions
     from medx.datasets.importers.saving import check_output, save_imported
     from medx.datasets.importers.sources import read_source
     from medx.datasets.presets import find_label_map
 
+    if dicomweb:
+        _show(_import_dicomweb(dicomweb, output, source, name, modality, study_date, limit), json)
+        return
     check_output(output)
     if source is None:
-        raise InputError("nothing to import", hint="name a SOURCE")
+        raise InputError("nothing to import", hint="name a SOURCE, or a server with --dicomweb")
     options = ImportOptions(
         images=images,
         path_column=path_column,
@@ -82,6 +100,36 @@ def import_data(
     imported = read_source(source, format, options, download=download)
     mapping = find_label_map(label_map) if label_map else None
     summary = save_imported(imported, output, name=name, label_map=mapping, copy=copy)
+    _show(summary, json)
+
+
+def _import_dicomweb(
+    url: str,
+    output: Path,
+    source: str | None,
+    name: str | None,
+    modality: str | None,
+    study_date: str | None,
+    limit: int | None,
+) -> ImportSummary:
+    from medx.core.errors import InputError
+    from medx.datasets.importers.dicomweb import import_dicomweb
+
+    if source is not None:
+        raise InputError("--dicomweb and a SOURCE exclude each other", hint="give one of them")
+    return import_dicomweb(
+        url,
+        output,
+        modalities=tuple(m.strip().upper() for m in (modality or "").split(",") if m.strip()),
+        study_date=study_date,
+        limit=limit,
+        name=name,
+    )
+
+
+def _show(summary: ImportSummary, json: bool) -> None:
+    from medx.core.console import print_json
+
     if json:
         print_json(summary)
     else:
@@ -93,12 +141,12 @@ def _print_summary(summary: ImportSummary) -> None:
 
     for line in summary.notes:
         note(line)
+    print_line(f"{summary.name}: {summary.images} images")
     splits = list(summary.counts)
     labels = sorted({label for counts in summary.counts.values() for label in counts})
     print_table(
         ((label, *(summary.counts[s].get(label, 0) for s in splits)) for label in labels),
         columns=("label", *(split if split != "-" else "images" for split in splits)),
-        title=f"{summary.name}: {summary.images} images",
     )
     if summary.boxes:
         print_table(summary.boxes.items(), columns=("class", "boxes"))

@@ -10,14 +10,13 @@ from medx.core.errors import InputError
 from medx.datasets.importers.base import Imported, ImportOptions, Skipped
 from medx.datasets.importers.boxes import (
     AnnotatedImage,
-    annotation_files,
     box_from_corners,
     folder_below,
     image_root,
     import_annotated,
-    read_json,
+    read_json_files,
     read_size,
-    split_of,
+    split_of_file,
 )
 from medx.datasets.manifest import Box
 
@@ -26,16 +25,18 @@ def import_bbbc041(source: Path, options: ImportOptions) -> Imported:
     """Import fields with boxes; ``training.json`` and ``test.json`` give the split.
 
     Raises:
-        InputError: When a file is damaged or none of its images is found.
+        InputError: When no file has the format or none of its images is found.
     """
     root = image_root(source, options)
     skipped: list[Skipped] = []
     found: list[AnnotatedImage] = []
-    for path in annotation_files(source, ".json"):
-        loaded = read_json(path)
-        if not isinstance(loaded, list):
-            raise InputError(f"{path} is not in BBBC041's format: it is no list of images")
-        found += _read_images(loaded, path, root, skipped)
+    for path, loaded in read_json_files(source, skipped):
+        if isinstance(loaded, list):
+            found += _read_images(loaded, path, root, skipped)
+        else:
+            skipped.append((path.name, "not BBBC041's JSON: it is no list of images"))
+    if not found:
+        raise InputError(f"no JSON file of BBBC041's format in {source}", hint="check --format")
     return import_annotated(found, root, skipped=skipped)
 
 
@@ -60,7 +61,7 @@ def _read_images(
             boxes=tuple(boxes),
             beside=folder_below(path, root),
             size=read_size(_part(shape, "c"), _part(shape, "r")),
-            split=split_of(path),
+            split=split_of_file(path),
             problems=tuple(problems),
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -55,7 +56,7 @@ def box_from_corners(label: Any, left: Any, top: Any, right: Any, bottom: Any) -
     """
     x0, x1 = sorted((_pixel(left), _pixel(right)))
     y0, y1 = sorted((_pixel(top), _pixel(bottom)))
-    return Box(label=_label(label), x=x0, y=y0, width=x1 - x0, height=y1 - y0)
+    return Box(label=read_label(label), x=x0, y=y0, width=x1 - x0, height=y1 - y0)
 
 
 def _pixel(value: Any) -> int:
@@ -67,7 +68,8 @@ def _pixel(value: Any) -> int:
     return round(number)
 
 
-def _label(value: Any) -> str:
+def read_label(value: Any) -> str:
+    """Return a class name in one line; raise ``ValueError`` when the value is none."""
     if isinstance(value, bool) or not isinstance(value, str | int) or not str(value).strip():
         raise ValueError(f"{value!r} is no class")
     label = " ".join(str(value).split())
@@ -98,6 +100,19 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} is not JSON: {error}") from error
+
+
+def read_json_files(source: Path, skipped: list[Skipped]) -> Iterator[tuple[Path, Any]]:
+    """Yield the JSON files of a source with what is in them; the damaged go to ``skipped``."""
+    for path in annotation_files(source, ".json"):
+        try:
+            loaded = read_json(path)
+        except InputError as error:
+            if source.is_file():
+                raise
+            skipped.append((path.name, str(error)))
+            continue
+        yield path, loaded
 
 
 def annotation_files(source: Path, suffix: str) -> list[Path]:
@@ -144,13 +159,15 @@ def folder_below(path: Path, root: Path) -> str:
         return ""
 
 
-def split_of(path: Path | str) -> str | None:
-    """Return the split that a folder, or a word of the file's name, stands for."""
-    pure = PurePosixPath(path)
-    words = pure.stem.lower().replace("-", "_").split("_")
-    return next(
-        (SPLIT_NAMES[w] for w in (*words, pure.parent.name.lower()) if w in SPLIT_NAMES), None
-    )
+def split_of_folder(path: Path | str) -> str | None:
+    """Return the split that the folder of a file stands for."""
+    return SPLIT_NAMES.get(PurePosixPath(path).parent.name.lower())
+
+
+def split_of_file(path: Path) -> str | None:
+    """Return the split that a word of an annotation file's name, or its folder, stands for."""
+    words = (word.rstrip("0123456789") for word in re.split(r"[^a-z0-9]+", path.stem.lower()))
+    return next((SPLIT_NAMES[w] for w in words if w in SPLIT_NAMES), split_of_folder(path))
 
 
 def import_annotated(

@@ -8,17 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from medx.core.errors import InputError
-from medx.datasets.importers.base import Imported, ImportOptions
+from medx.datasets.importers.base import Imported, ImportOptions, Skipped
 from medx.datasets.importers.boxes import (
     AnnotatedImage,
-    annotation_files,
     box_from_corners,
     folder_below,
     image_root,
     import_annotated,
-    read_json,
+    read_json_files,
+    read_label,
     read_size,
-    split_of,
+    split_of_file,
+    split_of_folder,
 )
 from medx.datasets.manifest import Box
 
@@ -29,31 +30,38 @@ def import_coco(source: Path, options: ImportOptions) -> Imported:
     """Import the images of COCO files with their boxes; the split is in the file's name.
 
     Raises:
-        InputError: When a file is no COCO file or none of its images is found.
+        InputError: When there is no COCO file or none of its images is found.
     """
     root = image_root(source, options)
     found: list[AnnotatedImage] = []
     classes: dict[str, None] = {}
-    for path in annotation_files(source, ".json"):
-        loaded = read_json(path)
-        names = _categories(loaded, path)
-        classes.update(dict.fromkeys(names.values()))
-        found += _read_images(loaded, names, path, root)
-    return import_annotated(found, root, classes=classes)
+    skipped: list[Skipped] = []
+    for path, loaded in read_json_files(source, skipped):
+        try:
+            names = _categories(loaded)
+            found += _read_images(loaded, names, path, root)
+        except ValueError as error:
+            skipped.append((path.name, f"not a COCO file: {error}"))
+        else:
+            classes.update(dict.fromkeys(names.values()))
+    if not found:
+        first = f"; first: {': '.join(skipped[0])}" if skipped else ""
+        raise InputError(f"no COCO file with images in {source}{first}", hint="check --format")
+    return import_annotated(found, root, classes=classes, skipped=skipped)
 
 
-def _categories(loaded: Any, path: Path) -> dict[Any, str]:
+def _categories(loaded: Any) -> dict[Any, str]:
     return {
-        row["id"]: " ".join(str(row["name"]).split())
-        for row in _rows(loaded, "categories", path)
-        if _is_key(row.get("id")) and isinstance(row.get("name"), str)
+        row["id"]: read_label(row["name"])
+        for row in _rows(loaded, "categories")
+        if _is_key(row.get("id")) and "name" in row
     }
 
 
-def _rows(loaded: Any, key: str, path: Path) -> list[Row]:
+def _rows(loaded: Any, key: str) -> list[Row]:
     rows = loaded.get(key) if isinstance(loaded, dict) else None
     if not isinstance(rows, list):
-        raise InputError(f"{path} is not a COCO file: it has no list of {key}")
+        raise ValueError(f"it has no list of {key}")
     return [row for row in rows if isinstance(row, dict)]
 
 
@@ -65,12 +73,12 @@ def _read_images(
     loaded: Any, names: dict[Any, str], path: Path, root: Path
 ) -> Iterator[AnnotatedImage]:
     annotations = defaultdict(list)
-    for row in _rows(loaded, "annotations", path):
+    for row in _rows(loaded, "annotations"):
         if _is_key(row.get("image_id")):
             annotations[row["image_id"]].append(row)
-    for row in _rows(loaded, "images", path):
+    for row in _rows(loaded, "images"):
         if not isinstance(row.get("file_name"), str) or not _is_key(row.get("id")):
-            raise InputError(f"{path} has an image without id or file_name: {str(row)[:80]}")
+            raise ValueError(f"an image without id or file_name: {str(row)[:80]}")
         boxes, problems = [], []
         for annotation in annotations[row["id"]]:
             try:
@@ -82,7 +90,7 @@ def _read_images(
             boxes=tuple(boxes),
             beside=folder_below(path, root),
             size=read_size(row.get("width"), row.get("height")),
-            split=split_of(path) or split_of(row["file_name"]),
+            split=split_of_file(path) or split_of_folder(row["file_name"]),
             problems=tuple(problems),
         )
 

@@ -17,7 +17,7 @@ from medx.datasets.importers.boxes import (
     import_annotated,
     read_json,
     read_size,
-    split_of,
+    split_of_folder,
 )
 from medx.datasets.manifest import Box
 
@@ -61,7 +61,7 @@ def _read_one(path: Path, root: Path) -> AnnotatedImage:
         boxes=tuple(boxes),
         beside=folder_below(path, root),
         size=read_size(loaded.get("imageWidth"), loaded.get("imageHeight")),
-        split=split_of(path.parent / "_"),
+        split=split_of_folder(path),
         problems=tuple(problems),
     )
 

@@ -11,10 +11,11 @@ from typing import Any
 
 from medx.core.errors import InputError
 from medx.core.images import IMAGE_SUFFIXES
+from medx.datasets.importers.sheets import TABLE_SUFFIXES
+from medx.datasets.manifest_files import ABOUT_FILE
 
 #: Enough files to tell a layout by; a tree of a million is not walked for it.
 LOOKED_AT = 5000
-TABLES = frozenset({".csv", ".tsv", ".parquet", ".xlsx"})
 DICOM = frozenset({".dcm", ".dicom"})
 HINT = "name it with --format"
 
@@ -30,7 +31,7 @@ def recognise(source: Path) -> tuple[str, str]:
 
 def _of_file(path: Path) -> tuple[str, str]:
     suffix = path.suffix.lower()
-    if suffix in TABLES:
+    if suffix in TABLE_SUFFIXES:
         return "table", f"a {suffix} table"
     if suffix == ".npz":
         return "medmnist", "an .npz file"
@@ -62,6 +63,10 @@ def _of_json(path: Path) -> str | None:
 def _of_folder(folder: Path) -> tuple[str, str]:
     files = list(islice(_files(folder), LOOKED_AT))
     found = {name: why for name, why in (_clues(folder, files)) if name}
+    if not found and (folder / ABOUT_FILE).is_file():
+        raise InputError(
+            f"{folder} is a dataset already", hint=f"use it as it is: medx data info {folder}"
+        )
     if not found:
         raise InputError(f"cannot tell the format of {folder}: no image in it", hint=HINT)
     # Annotations say more than the folders that images lie in.
@@ -88,13 +93,16 @@ def _clues(folder: Path, files: list[Path]) -> list[tuple[str, str]]:
     clues += [(name, "its JSON files") for name in jsons if name]
     if DICOM & kinds.keys():
         clues.append(("dicom", f"{sum(kinds[s] for s in DICOM)} DICOM files"))
-    tables = [path for path in files if path.suffix.lower() in TABLES and path.parent == folder]
-    if len(tables) == 1:
+    own = (folder / ABOUT_FILE).is_file()
+    tables = [
+        path for path in files if path.suffix.lower() in TABLE_SUFFIXES and path.parent == folder
+    ]
+    if len(tables) == 1 and not own:
         clues.append(("table", f"{tables[0].name} beside images"))
     npz = [path for path in files if path.suffix.lower() == ".npz"]
     if len(npz) == 1:
         clues.append(("medmnist", npz[0].name))
-    if any(p.suffix.lower() in IMAGE_SUFFIXES and p.parent != folder for p in files):
+    if not own and any(p.suffix.lower() in IMAGE_SUFFIXES and p.parent != folder for p in files):
         clues.append(("folder", "images in class folders"))
     return clues
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+
+import yaml
 
 from medx.core import settings
 from medx.core.console import note
@@ -11,6 +14,7 @@ from medx.datasets import medmnist
 from medx.datasets.importers import FORMATS
 from medx.datasets.importers.base import Imported, Importer, ImportOptions
 from medx.datasets.importers.recognise import recognise
+from medx.datasets.manifest_files import ABOUT_FILE
 from medx.datasets.presets import PRESETS, Preset, import_preset
 
 AUTO = "auto"
@@ -53,7 +57,18 @@ def read_source(
     if preset := PRESETS.get(format_name):
         return import_preset(preset, path, options)
     importer: Importer = FORMATS.load(format_name)
-    return importer(path, options)
+    imported = importer(path, options)
+    return replace(imported, synthetic=imported.synthetic or _is_synthetic(path))
+
+
+def _is_synthetic(path: Path) -> bool:
+    """Return True when a ``dataset.yaml`` beside the source says that nobody is in its pictures."""
+    about = (path if path.is_dir() else path.parent) / ABOUT_FILE
+    try:
+        loaded = yaml.safe_load(about.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError):
+        return False
+    return isinstance(loaded, dict) and loaded.get("synthetic") is True
 
 
 def _read_named(name: str, format_name: str, options: ImportOptions, *, download: bool) -> Imported:

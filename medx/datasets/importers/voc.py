@@ -18,7 +18,7 @@ from medx.datasets.importers.boxes import (
     image_root,
     import_annotated,
     read_size,
-    split_of,
+    split_of_folder,
 )
 from medx.datasets.manifest import Box
 
@@ -69,7 +69,7 @@ def _read_one(path: Path, root: Path, splits: dict[str, str]) -> AnnotatedImage:
         boxes=tuple(boxes),
         beside=folder_below(path, root),
         size=read_size(_text(tree, "size/width"), _text(tree, "size/height")),
-        split=splits.get(path.stem) or split_of(path.parent / "_"),
+        split=splits.get(path.stem) or split_of_folder(path),
         problems=tuple(problems),
     )
 
