@@ -34,10 +34,10 @@ def build_units(records: Sequence[Record], units: Sequence[int], *, stratify: bo
 def assign_units(units: Sequence[Unit], fractions: Sequence[float], *, seed: int) -> list[int]:
     """Return which split each unit goes to.
 
-    The rarest label is placed first, each unit where that label lacks most, large ones before small
-    ones (iterative stratification, Sechidis et al. 2011, on units instead of records). Then units
-    move until every split is within one unit, the largest, of its wanted size. When there are
-    enough units no split stays empty, which may cost a dataset of a few units that bound.
+    The rarest label is placed first, each unit where most of that label's share is lacking, large
+    units before small ones (iterative stratification, Sechidis et al. 2011, on units instead of
+    records). Then units move until every split is within one unit, the largest, of its wanted size.
+    When there are enough units no split stays empty, which may cost a few units that bound.
 
     Args:
         units: What is placed.
@@ -54,8 +54,8 @@ def assign_units(units: Sequence[Unit], fractions: Sequence[float], *, seed: int
         for label in units[unit].labels:
             holders.setdefault(label, []).append(unit)
     for label in sorted(holders, key=lambda label: (len(holders[label]), label)):
-        placement.place(holders[label], placement.lacking[label])
-    placement.place(order, placement.room)
+        placement.place(holders[label], label)
+    placement.place(order)
     placement.even_out()
     placement.fill_empty()
     return placement.sides
@@ -68,17 +68,29 @@ class _Placement:
         self.units = units
         self.sides = [-1] * len(units)
         self.splits = range(len(shares))
+        self.shares = shares
         self.room = [share * sum(unit.size for unit in units) for share in shares]
         counts: Counter[str] = Counter()
         for unit in units:
             counts.update(unit.labels)
         self.lacking = {name: [share * n for share in shares] for name, n in counts.items()}
 
-    def place(self, order: Iterable[int], lacking: Sequence[float]) -> None:
-        """Put each unit that has no place where ``lacking`` is largest, then where room is."""
+    def place(self, order: Iterable[int], label: str | None = None) -> None:
+        """Put each unit that has no place where most of ``label`` is lacking, then most records.
+
+        Most for the split's share: the most in records would send every large unit to train.
+        """
+        lacking = self.room if label is None else self.lacking[label]
         for unit in order:
             if self.sides[unit] < 0:
-                self.move(unit, max(self.splits, key=lambda s: (lacking[s], self.room[s])))
+                size = self.units[unit].size
+                count = size if label is None else self.units[unit].labels[label]
+                needs = [
+                    # Half the unit counts as placed, as in Webster's method of apportionment.
+                    ((lack - count / 2) / share, (room - size / 2) / share)
+                    for lack, room, share in zip(lacking, self.room, self.shares, strict=True)
+                ]
+                self.move(unit, needs.index(max(needs)))
 
     def move(self, unit: int, side: int) -> None:
         """Put a unit into a split, taking it out of the one it is in."""
