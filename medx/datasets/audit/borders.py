@@ -10,13 +10,13 @@ from medx.core.images import Pixels
 DEEPEST = 0.25
 DARKEST, BRIGHTEST = 24, 231
 TOLERANCE = 4
-FLAT_SHARE = 0.97
+FLAT_SHARE = 0.95
 
 
 def measure_borders(pixels: Pixels) -> tuple[float, float, float, float]:
     """Return how deep a flat black or white frame reaches from the top, bottom, left and right.
 
-    A line belongs to the frame when 97 % of it (a marker may stand on it) is within 4 grey levels
+    A line belongs to the frame when 95 % of it (a marker may stand on it) is within 4 grey levels
     of the outermost line, and that is black or white.
 
     Args:

@@ -53,10 +53,13 @@ def find_near_duplicates(scan: Scan) -> NearDuplicates:
     """Return pairs that show the same picture with different pixels."""
     rows = _representatives(scan)
     hashes = perceptual_hashes(scan.thumbnails[rows])
-    _, inverse, sharing = np.unique(hashes, axis=0, return_inverse=True, return_counts=True)
+    codes = hashes.view(np.uint64).ravel()
+    _, inverse, sharing = np.unique(codes, return_inverse=True, return_counts=True)
     common = sharing[inverse] > MOST_SHARING
     uncompared = int(common.sum())
     rows, hashes = rows[~common], hashes[~common]
+    if len(rows) < 2:
+        return NearDuplicates(pairs=(), uncompared=uncompared)
     mean = _mean_image(scan.thumbnails[rows])
     found = []
     for first, second in _candidates(hashes):
@@ -104,8 +107,6 @@ def _representatives(scan: Scan) -> Rows:
 
 def _candidates(hashes: Pixels) -> Iterator[tuple[Rows, Rows]]:
     """Yield batches of pairs ``first < second`` whose hashes differ in ``MOST_BITS`` at most."""
-    if len(hashes) < 2:
-        return
     index = faiss.IndexBinaryMultiHash(HASH_BITS, BANDS, HASH_BITS // BANDS)
     index.nflip = 1  # 4 bands with one flip each find every pair up to 7 bits apart
     index.add(hashes)
@@ -124,7 +125,7 @@ def _candidates(hashes: Pixels) -> Iterator[tuple[Rows, Rows]]:
 
 
 def _mean_image(thumbnails: Pixels) -> Floats:
-    total = np.zeros(thumbnails[0].size if len(thumbnails) else 1, np.float64)
+    total = np.zeros(thumbnails[0].size, np.float64)
     for start in range(0, len(thumbnails), _BATCH):
         total += _normalised(thumbnails[start : start + _BATCH]).sum(0)
     return (total / (len(thumbnails) + MEAN_PRIOR)).astype(np.float32)

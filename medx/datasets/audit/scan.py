@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 
 from medx.core.console import track
 from medx.core.errors import MedxError
-from medx.core.images import Pixels
+from medx.core.images import Image, Pixels
 from medx.datasets.audit.features import (
     HISTOGRAM_BINS,
     THUMBNAIL,
@@ -18,6 +20,8 @@ from medx.datasets.audit.features import (
     measure_image,
 )
 from medx.datasets.manifest import Dataset, Record
+from medx.datasets.manifest_files import FileReader
+from medx.datasets.phantoms.workers import choose_workers, render_in_children
 
 Bools = npt.NDArray[np.bool_]
 
@@ -25,6 +29,10 @@ Bools = npt.NDArray[np.bool_]
 THINNEST_FRAME = 0.01
 FRAME_SIDES = 2
 BLANK_CONTRAST = 4
+
+#: Pixels that take the time of opening one file; below so many in all, processes do not pay.
+IMAGE_COST = 40_000
+WORTH_CHILDREN = 600_000_000
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -70,22 +78,51 @@ class Scan:
     @property
     def blank(self) -> Bools:
         """Which images show next to nothing ``(N,)``."""
-        flat = self.thumbnails.reshape(len(self), -1)
+        flat = self.thumbnails.reshape(len(self), THUMBNAIL**2)
         return np.asarray(flat.max(1, initial=0) - flat.min(1, initial=255) < BLANK_CONTRAST)
 
 
 def scan_dataset(dataset: Dataset) -> Scan:
-    """Decode every image once and return what an audit needs of it."""
+    """Decode every image once, in several processes when that pays, and keep its features."""
     features = _Columns(len(dataset))
     unreadable = []
-    for record in track(dataset.records, "reading images"):
-        try:
-            measured = measure_image(dataset.read(record))
-        except MedxError as error:
-            unreadable.append((record.id, _without_root(str(error), dataset)))
-            continue
-        features.add(record, measured)
+    measured = render_in_children(
+        _measure,
+        (dataset.records, dataset.reader),
+        count=len(dataset),
+        pixels=THUMBNAIL**2,
+        workers=_choose_workers(dataset),
+    )
+    with closing(cast("Generator[ImageFeatures | str]", measured)):
+        found = track(measured, "reading images", total=len(dataset))
+        for record, result in zip(dataset.records, found, strict=True):
+            if isinstance(result, str):
+                unreadable.append((record.id, _without_root(result, dataset)))
+            else:
+                features.add(record, result)
     return features.finish(unreadable)
+
+
+def _measure(
+    task: tuple[tuple[Record, ...], Callable[[Record], Image]], index: int
+) -> ImageFeatures | str:
+    """Return the features of one image, or why it has none."""
+    records, read = task
+    try:
+        return measure_image(read(records[index]))
+    except MedxError as error:
+        return str(error)
+
+
+def _choose_workers(dataset: Dataset) -> int:
+    if not isinstance(dataset.reader, FileReader):
+        return 1  # only what children can be told over a pipe can be read by them
+    try:
+        height, width = dataset.read(dataset.records[0]).native_size
+    except MedxError:
+        height = width = 0
+    work = len(dataset) * (height * width + IMAGE_COST)
+    return choose_workers(work) if work >= WORTH_CHILDREN else 1
 
 
 class _Columns:

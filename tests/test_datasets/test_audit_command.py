@@ -1,0 +1,95 @@
+import json
+import re
+from dataclasses import replace
+
+import pytest
+from test_datasets.audit_data import clean_images, write_records
+
+from medx.datasets.audit import audit as auditing
+from medx.datasets.manifest import Box
+
+HOSTILE = "<script>alert(1)</script> & $x^{ [bold]"
+
+
+@pytest.fixture(scope="module")
+def leaking(tmp_path_factory):
+    images = clean_images(32)
+    train, test = images[0], next(i for i in images if i[0].split == "test")
+    images[images.index(test)] = (replace(test[0], label=train[0].label), train[1])
+    folder = tmp_path_factory.mktemp("data") / "leaking"
+    write_records(folder, images)
+    return folder
+
+
+def test_strict_exits_1_after_everything_is_written(cli, leaking, tmp_path):
+    assert cli("data", "audit", leaking).exit_code == 0
+    result = cli("data", "audit", leaking, "--strict", "--output", tmp_path / "a")
+    assert result.exit_code == 1
+    assert "1 image stands pixel for pixel in more than one split" in result.stdout
+    assert "leaking has 1 finding of severity error" in result.stderr
+    assert (tmp_path / "a" / "index.html").is_file()
+    assert json.loads((tmp_path / "a" / "audit.json").read_text())["dataset"] == "leaking"
+
+
+def test_strict_passes_clean_data(cli, tmp_path):
+    write_records(tmp_path / "d", clean_images(16))
+    assert cli("data", "audit", tmp_path / "d", "--strict").exit_code == 0
+
+
+def test_json_is_the_file(cli, leaking, tmp_path):
+    result = cli("data", "audit", leaking, "--json")
+    written = json.loads((tmp_path / "output/data/audit/leaking/audit.json").read_text())
+    assert result.json == written
+    assert written["schema_version"] == 1
+    assert "Research use only" in written["disclaimer"]
+
+
+def test_limit_and_no_near_duplicates(cli, leaking):
+    audit = cli("data", "audit", leaking, "--json", "--limit", 8, "--no-near-duplicates").json
+    assert audit["records"] == 8
+    assert "near-duplicates: switched off" in audit["not_checked"]
+
+
+def test_the_page_shows_the_pairs_and_asks_nobody_for_anything(cli, leaking, tmp_path):
+    cli("data", "audit", leaking)
+    page = (tmp_path / "output/data/audit/leaking/index.html").read_text()
+    assert "Synthetic images" in page
+    assert "Research use only" in page
+    sources = re.findall(r'(?:src|href)="([^"]*)"', page)
+    assert len(sources) >= 2
+    assert all(source.startswith("data:image/png;base64,") for source in sources)
+    assert "url(" not in page
+    assert "split: train" in page
+    assert "split: test" in page
+
+
+def test_hostile_words_are_shown_as_words(cli, tmp_path):
+    images = [
+        (replace(r, label=HOSTILE, source=HOSTILE if i % 2 else "_b", group=HOSTILE), pixels)
+        for i, (r, pixels) in enumerate(clean_images(16))
+    ]
+    box = Box(label=HOSTILE, x=-3, y=0, width=9, height=9)
+    images[0] = (replace(images[0][0], boxes=(box,)), images[0][1])
+    write_records(tmp_path / "d", images, classes=("a", HOSTILE))
+    result = cli("data", "audit", tmp_path / "d", "--output", tmp_path / "out")
+    assert result.exit_code == 0, result.stderr
+    page = (tmp_path / "out" / "index.html").read_text()
+    assert "<script" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+
+
+def test_ctrl_c_leaves_no_half_audit(cli, leaking, tmp_path, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(auditing, "probe_source", interrupt)
+    result = cli("data", "audit", leaking)
+    assert result.exit_code == 130
+    assert "interrupted" in result.stderr
+    assert not (tmp_path / "output").exists()
+
+
+def test_no_dataset_is_one_clear_line(cli, tmp_path):
+    result = cli("data", "audit", tmp_path / "nowhere")
+    assert result.exit_code == 1
+    assert "no dataset folder" in result.stderr
