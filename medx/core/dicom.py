@@ -49,8 +49,7 @@ def read_dicom(path: Path, frame: int) -> Image:
     """Read one frame of a DICOM file as a viewer shows it."""
     try:
         with quiet(), open_mapped(path) as mapped:
-            stream = inflate(path, mapped) or mapped
-            header = _read_header(stream)
+            header, stream = _read_header(path, mapped)
             frames = _number_of_frames(header)
             check_frame(path, frame, frames)
             return _image(path, stream, header, frame, frames)
@@ -65,7 +64,7 @@ def count_dicom_frames(path: Path) -> int:
     """Return the number of frames a DICOM file says it holds."""
     try:
         with quiet(), open_mapped(path) as mapped:
-            frames = _number_of_frames(_read_header(inflate(path, mapped) or mapped))
+            frames = _number_of_frames(_read_header(path, mapped)[0])
     except InputError:
         raise
     except Exception as error:
@@ -74,14 +73,18 @@ def count_dicom_frames(path: Path) -> int:
     return frames
 
 
-def _read_header(stream: Any) -> Dataset:
-    """Return the attributes of the image and leave the stream at its pixels."""
+def _read_header(path: Path, file: Any) -> tuple[Dataset, Any]:
+    """Return the attributes of the image and a stream that stands at its pixels."""
     import pydicom
+    from pydicom.uid import DeflatedExplicitVRLittleEndian
 
+    stream = inflate(path, file) or file
     header = pydicom.dcmread(stream, force=True, stop_before_pixels=True, specific_tags=_TAGS)
+    if stream is not file:
+        header.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
     if "Rows" not in header or "Columns" not in header:
         raise _NotAnImageError
-    return header
+    return header, stream
 
 
 class _NotAnImageError(Exception):
