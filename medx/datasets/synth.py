@@ -27,7 +27,7 @@ class SynthResult(Value):
     disclaimer: str = DISCLAIMER
     name: str
     folder: str
-    truth: str = Field(description="The file that tells what the manifest does not.")
+    truth: str | None = Field(description="The file that tells what was spoilt.")
     images: dict[str, int] = Field(description="split → images")
     labels: dict[str, dict[str, int]] = Field(description="label → split → images, as given")
     boxes: dict[str, dict[str, int]] = Field(description="label → split → boxes")
@@ -54,7 +54,8 @@ def synthesise_smear(config: SmearConfig, folder: Path, *, jpeg: bool = False) -
         InputError: When the folder holds something.
     """
     _check_free(folder)
-    return _describe(folder, write_smear_dataset(config, folder, jpeg=jpeg))
+    write_smear_dataset(config, folder, jpeg=jpeg)
+    return _describe(folder, None)
 
 
 def parse_prevalence(text: str) -> Mapping[str, float]:
@@ -100,7 +101,7 @@ def _check_free(folder: Path) -> None:
         raise InputError(f"{folder} is not empty", hint="name a new folder with --output")
 
 
-def _describe(folder: Path, truth: Truth) -> SynthResult:
+def _describe(folder: Path, truth: Truth | None) -> SynthResult:
     dataset = load_manifest(folder)
     labels: dict[str, Counter[str]] = {name: Counter() for name in dataset.classes}
     boxes: dict[str, Counter[str]] = {}
@@ -110,16 +111,17 @@ def _describe(folder: Path, truth: Truth) -> SynthResult:
             labels[name][split] += 1
         for box in record.boxes:
             boxes.setdefault(box.label, Counter())[split] += 1
-    exact = sum(copy.change is None for copy in truth.duplicates)
+    copies = truth.duplicates if truth else ()
+    exact = sum(copy.change is None for copy in copies)
     return SynthResult(
         name=dataset.name,
         folder=str(folder),
-        truth=str(folder / TRUTH_FILE),
+        truth=str(folder / TRUTH_FILE) if truth else None,
         images={s: sum(r.split == s for r in dataset.records) for s in dataset.splits},
         labels={name: dict(n) for name, n in labels.items() if n},
         boxes={name: dict(boxes[name]) for name in dataset.classes if name in boxes},
         duplicates=exact,
-        near_duplicates=len(truth.duplicates) - exact,
-        flipped_labels=len(truth.flipped_labels),
-        marked=len(truth.marked),
+        near_duplicates=len(copies) - exact,
+        flipped_labels=len(truth.flipped_labels) if truth else 0,
+        marked=len(truth.marked) if truth else 0,
     )

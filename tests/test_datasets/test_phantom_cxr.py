@@ -226,6 +226,8 @@ def test_no_global_statistic_gives_the_label_away():
         {"co_occurrence": 1.5},
         {"centre_strength": -0.1},
         {"images_per_patient": 0.5},
+        {"size": 5000},
+        {"centre_label_bias": 2},
         {"prevalence": {"fracture": 0.1}},
         {"prevalence": {"nodule": -0.1}},
         {"prevalence": {"nodule": 0.7, "cardiomegaly": 0.7}},
@@ -241,3 +243,20 @@ def test_wrong_index_and_workers_are_refused():
         render_phantom(PhantomConfig(), -1)
     with pytest.raises(ValueError, match="workers must be >= 1"):
         generate_phantoms(PhantomConfig(), workers=0)
+
+
+def test_the_built_in_pixels_stay_what_they_were():
+    """A shipped encoder was trained on them; other pixels need another GENERATOR_VERSION."""
+    phantoms = [render_phantom(PhantomConfig(), index) for index in range(4)]
+    means = [phantom.image.mean() for phantom in phantoms]
+    assert means == pytest.approx([113.61, 94.95, 106.24, 118.43], abs=0.02)
+    assert [phantom.centre[-1] for phantom in phantoms] == ["D", "D", "A", "A"]
+
+
+@pytest.mark.parametrize(("bias", "low", "high"), [(0.0, 0.0, 0.4), (0.7, 0.6, 0.95), (1.0, 1, 1)])
+def test_a_label_decides_the_centre_as_far_as_asked(bias, low, high):
+    config = PhantomConfig(size=16, prevalence={"nodule": 0.3}, centre_label_bias=bias)
+    phantoms = [render_phantom(config, index) for index in range(150)]
+    tied = [phantom.centre == "centre-B" for phantom in phantoms if phantom.label == "nodule"]
+    assert low <= np.mean(tied) <= high
+    assert len(tied) / 150 == pytest.approx(0.3, abs=0.15)

@@ -29,11 +29,13 @@ def test_the_dataset_is_synthetic_and_reads_back(smear):
     assert smear.synthetic
     assert smear.colour
     assert "not for clinical use" in smear.description
+    assert "seed 3, cells 30" in smear.description
     assert smear.classes == CATEGORIES
     field = render_field(CONFIG, 7)
     record = smear.find(field.id)
     assert np.array_equal(smear.read(record).pixels, field.image)
     assert (record.group, record.source) == (field.slide, field.lab)
+    assert set(record.label.split("|")) == {found.category for found in field.objects}
 
 
 def test_no_slide_stands_in_two_splits(smear):
@@ -83,6 +85,16 @@ def test_writing_twice_gives_the_same_files_for_any_number_of_workers(tmp_path):
         for name in ("one", "two")
     )
     assert one == two
+
+
+def test_importing_the_json_gives_the_manifests_boxes(smear):
+    from medx.datasets.importers.base import ImportOptions
+    from medx.datasets.importers.bbbc041 import import_bbbc041
+
+    imported = import_bbbc041(smear.root, ImportOptions())
+    assert not imported.skipped
+    known = {record.path: record.boxes for record in smear.records}
+    assert {record.path: record.boxes for record in imported.records} == known
 
 
 def test_jpeg_is_close_to_what_was_drawn(tmp_path):

@@ -8,7 +8,7 @@ RED_CELL = "red blood cell"
 STAGES: tuple[str, ...] = ("ring", "trophozoite", "schizont", "gametocyte")
 LEUKOCYTE = "leukocyte"
 DIFFICULT = "difficult"
-CATEGORIES: tuple[str, ...] = (RED_CELL, *STAGES, LEUKOCYTE, DIFFICULT)
+CATEGORIES: tuple[str, ...] = (RED_CELL, LEUKOCYTE, *STAGES, DIFFICULT)
 LABS: tuple[str, ...] = ("lab-A", "lab-B", "lab-C", "lab-D")
 
 SMALLEST, LARGEST = 128, 4096  # pixels; below, a parasite is no more than a dot

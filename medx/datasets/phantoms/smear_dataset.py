@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +12,10 @@ from PIL import Image as PILImage
 
 from medx.core import settings
 from medx.core.console import note, progress_bar
-from medx.core.files import atomic_dir, write_json, write_text
+from medx.core.files import atomic_dir, write_json
+from medx.datasets.importers.base import label_of_boxes
 from medx.datasets.manifest import Box, Dataset, Record
 from medx.datasets.manifest_files import file_reader, load_manifest, save_dataset
-from medx.datasets.phantoms.defects import TRUTH_FILE, Truth
 from medx.datasets.phantoms.smear_config import CATEGORIES, SmearConfig
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def load_phantom_smear(config: SmearConfig = DEFAULT) -> Dataset:
 
 def write_smear_dataset(
     config: SmearConfig, folder: Path, *, jpeg: bool = False, workers: int | None = None
-) -> Truth:
+) -> None:
     """Render fields into ``folder`` with a manifest and BBBC041's JSON, in one step or not at all.
 
     Args:
@@ -61,16 +61,10 @@ def write_smear_dataset(
         folder: Replaced when it exists.
         jpeg: Store as JPEG (quality 90, as a microscope's camera does) instead of PNG.
         workers: As ``generate_fields`` takes it.
-
-    Returns:
-        What the fields were drawn from; also written to ``truth.json``.
     """
     # Drawing needs SciPy, which costs what naming and reading the dataset should not.
     from medx.datasets.phantoms.smear import generate_fields
 
-    truth = Truth(
-        generator=f"{PHANTOM_SMEAR} {GENERATOR_VERSION}", settings={**asdict(config), "jpeg": jpeg}
-    )
     with atomic_dir(folder) as temporary:
         (temporary / "images").mkdir()
         records = []
@@ -78,15 +72,16 @@ def write_smear_dataset(
             for field in generate_fields(config, workers=workers):
                 records.append(_record(field, _save(field, temporary, jpeg=jpeg)))
                 progress.advance(progress.task_ids[0])
-        save_dataset(_dataset(records, folder, temporary), temporary)
+        save_dataset(_dataset(config, records, folder, temporary), temporary)
         for name, splits in BBBC041_FILES.items():
             chosen = [record for record in records if record.split in splits]
             write_json(temporary / name, [_entry(r, temporary, config) for r in chosen])
-        write_text(temporary / TRUTH_FILE, truth.model_dump_json(indent=2) + "\n")
-    return truth
 
 
-def _dataset(records: Sequence[Record], folder: Path, temporary: Path) -> Dataset:
+def _dataset(
+    config: SmearConfig, records: Sequence[Record], folder: Path, temporary: Path
+) -> Dataset:
+    drawn = ", ".join(f"{name} {value}" for name, value in asdict(config).items())
     return Dataset(
         name=PHANTOM_SMEAR,
         records=tuple(records),
@@ -96,7 +91,7 @@ def _dataset(records: Sequence[Record], folder: Path, temporary: Path) -> Datase
         modality="synthetic blood smear, bright-field microscopy",
         licence="Apache-2.0",
         citation="drawn by medx",
-        description=f"{DESCRIPTION} {settings.DISCLAIMER}",
+        description=f"{DESCRIPTION} {settings.DISCLAIMER} Generator {GENERATOR_VERSION}: {drawn}.",
         synthetic=True,
         colour=True,
     )
@@ -110,7 +105,7 @@ def _save(field: SmearField, folder: Path, *, jpeg: bool) -> str:
 
 
 def _record(field: SmearField, path: str) -> Record:
-    return Record(
+    record = Record(
         id=field.id,
         path=path,
         split=_SPLITS[field.number % len(_SPLITS)],
@@ -121,6 +116,7 @@ def _record(field: SmearField, path: str) -> Record:
             for o in field.objects
         ),
     )
+    return replace(record, label=label_of_boxes(record, CATEGORIES))
 
 
 def _entry(record: Record, folder: Path, config: SmearConfig) -> dict[str, Any]:
