@@ -7,7 +7,8 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-from medx.core.limits import MAX_DECODED, check_decoded
+from medx.core import limits
+from medx.core.errors import InputError
 
 _META_GROUP = 0x0002
 
@@ -32,8 +33,11 @@ def inflate(path: Path, stream: Any) -> io.BytesIO | None:
     if meta.get("TransferSyntaxUID") != DeflatedExplicitVRLittleEndian:
         return None
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-    content = inflater.decompress(stream[start:], MAX_DECODED)
+    content = inflater.decompress(stream[start:], limits.MAX_INFLATED)
     if inflater.unconsumed_tail:
-        check_decoded(path, MAX_DECODED + 1)
+        raise InputError(
+            f"{path} unpacks to more than medx reads safely",
+            hint=f"the limit is {limits.MAX_INFLATED >> 20} MiB; export its frames one by one",
+        )
     # Without the file meta, pydicom sees by itself that this is explicit and little endian.
     return io.BytesIO(content)

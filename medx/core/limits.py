@@ -11,8 +11,9 @@ MAX_BYTES = 1 << 30
 MAX_PIXELS = 100_000_000
 MAX_FRAMES = 100_000
 
-#: Memory that a decoder may need for one frame, and a deflated file for all of it.
+#: Bytes that decoding one frame, and inflating one file, may take.
 MAX_DECODED = 1 << 29
+MAX_INFLATED = 1 << 28
 
 # Bytes a pixel takes while 64-bit floats are stretched.
 _FLOAT_WORK = 24
