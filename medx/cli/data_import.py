@@ -86,6 +86,8 @@ def import_data(
     if dicomweb:
         _show(_import_dicomweb(dicomweb, output, source, name, modality, study_date, limit), json)
         return
+    if modality or study_date or limit:
+        raise InputError("--modality, --study-date and --limit go with --dicomweb")
     check_output(output)
     if source is None:
         raise InputError("nothing to import", hint="name a SOURCE, or a server with --dicomweb")

@@ -46,8 +46,8 @@ def import_dicomweb(
         raise DataUnavailableError("--dicomweb needs the network", hint="leave out --offline")
     server = DicomwebServer(url)
     store = DicomwebStore(output, name or output.resolve().name, load_pseudonyms())
-    query = Query(modalities=modalities, study_date=study_date, limit=limit)
-    missing = find_missing(server, query, store)
+    query = Query(modalities=modalities, study_date=study_date)
+    missing = find_missing(server, query, store, limit)
     with told_on_interrupt(f"kept what was fetched in {output}; run again to go on"):
         fetch_all(server, missing, store)
     if not store.records:

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -48,12 +47,10 @@ class Query:
     Args:
         modalities: DICOM codes (``CR``, ``DX``); none means all.
         study_date: ``YYYYMMDD`` or a range ``YYYYMMDD-YYYYMMDD``.
-        limit: At most so many image files.
     """
 
     modalities: tuple[str, ...] = ()
     study_date: str | None = None
-    limit: int | None = None
 
 
 @dataclass(frozen=True)
@@ -99,7 +96,7 @@ class DicomwebServer:
             InputError: When it refuses, or does not speak DICOMweb.
         """
         try:
-            yield from islice(self._find_all(query), query.limit)
+            yield from self._find_all(query)
         except FetchError as error:
             raise InputError(
                 f"the search at {self.address} failed: {error}",

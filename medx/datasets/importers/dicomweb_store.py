@@ -135,17 +135,21 @@ class DicomwebStore:
         note(f"{len(self.files)} image files are here already and are not fetched again")
 
 
-def find_missing(server: DicomwebServer, query: Query, store: DicomwebStore) -> list[Found]:
-    """Return what the server has of the query and the store has not."""
-    missing = []
+def find_missing(
+    server: DicomwebServer, query: Query, store: DicomwebStore, limit: int | None
+) -> list[Found]:
+    """Return which of the first ``limit`` images of a query the store has not."""
+    images = []
     with progress_bar("searching", None) as progress:
         for found in server.find(query):
             progress.advance(progress.task_ids[0])
             if found.modality in NO_IMAGES:
                 store.kinds[found.modality] += 1
-            elif store.code_of(found) not in store.files:
-                missing.append(found)
-    return missing
+                continue
+            images.append(found)
+            if len(images) == limit:
+                break
+    return [found for found in images if store.code_of(found) not in store.files]
 
 
 def fetch_all(server: DicomwebServer, missing: Sequence[Found], store: DicomwebStore) -> None:
