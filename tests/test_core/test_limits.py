@@ -68,7 +68,7 @@ def test_a_tiff_of_huge_size_is_refused_unread(tmp_path, refused):
     entries = b"".join(struct.pack("<HHLL", tag, 4, 1, value) for tag, value in tags)
     content = b"II*\0" + struct.pack("<LH", 8, len(tags)) + entries + bytes(4)
     (tmp_path / "x.tif").write_bytes(content)
-    refused(tmp_path / "x.tif", "50000×50000 pixels")
+    refused(tmp_path / "x.tif", "too many pixels")
 
 
 @pytest.mark.parametrize("keyword", ["Rows", "Columns"])
@@ -83,7 +83,7 @@ def test_a_dicom_that_lies_about_its_size_is_refused_undecoded(tmp_path, refused
     refused(save(dataset, tmp_path / "x.dcm"), "pixels, more than")
 
 
-@pytest.mark.parametrize("frames", [2**31 - 1, 10**20, 100_001])
+@pytest.mark.parametrize("frames", [2**31 - 1, 10**11, 100_001])
 def test_a_dicom_that_claims_too_many_frames_is_refused(tmp_path, refused, frames):
     path = write_dicom(tmp_path / "x.dcm", GREY, NumberOfFrames=str(frames))
     refused(path, "more than 100000 frames")
@@ -97,12 +97,12 @@ def test_a_frame_that_is_claimed_but_not_there_is_refused(tmp_path, refused):
 
 
 def test_a_deflated_bomb_is_refused_before_it_unpacks(tmp_path, monkeypatch):
-    monkeypatch.setattr("medx.core.dicom_deflate.MAX_DECODED", 1 << 20)
+    monkeypatch.setattr(limits, "MAX_INFLATED", 1 << 20)
     dataset = make_dicom(GREY, syntax=DeflatedExplicitVRLittleEndian)
-    dataset.add_new(0x00091001, "OB", bytes(50 << 20))
+    dataset.add_new(0x00091001, "OB", bytes(20 << 20))
     path = save(dataset, tmp_path / "x.dcm")
     assert path.stat().st_size < 100_000
-    with pytest.raises(InputError, match="unpacks to|cannot read"):
+    with pytest.raises(InputError, match="unpacks to more"):
         read_image(path)
 
 
@@ -143,15 +143,16 @@ def test_npy_headers_that_promise_too_much_are_refused(tmp_path, refused, shape)
     refused(tmp_path / "x.npy", r"x\.npy")
 
 
-def test_a_npz_bomb_is_refused_before_it_unpacks(tmp_path, refused):
+def test_a_npz_bomb_is_refused_before_it_unpacks(tmp_path, monkeypatch, refused):
+    monkeypatch.setattr(limits, "MAX_DECODED", 20 << 20)
     with zipfile.ZipFile(tmp_path / "x.npz", "w", zipfile.ZIP_DEFLATED) as archive:
         target = io.BytesIO()
         np.lib.format.write_array_header_1_0(
-            target, {"descr": "|u1", "fortran_order": False, "shape": (600, 1000, 1000)}
+            target, {"descr": "|u1", "fortran_order": False, "shape": (40, 1000, 1000)}
         )
         with archive.open("image.npy", "w", force_zip64=True) as member:
             member.write(target.getvalue())
-            for _ in range(600):
+            for _ in range(40):
                 member.write(bytes(10**6))
     refused(tmp_path / "x.npz", "unpacks to")
 
