@@ -19,7 +19,10 @@ app.add_typer(data_synth.app, name="synth")
 app.add_typer(data_cache.app, name="cache")
 
 NameArgument = Annotated[
-    str, typer.Argument(help="phantom-cxr, a MedMNIST flag (with _64, _128, _224) or a folder.")
+    str,
+    typer.Argument(
+        help="phantom-cxr, phantom-smear, a MedMNIST flag (with _64, _128, _224) or a folder."
+    ),
 ]
 
 

@@ -20,7 +20,7 @@ app = typer.Typer(
 )
 
 FolderOption = Annotated[Path, typer.Option("--output", help="New folder to write.")]
-CountOption = Annotated[int, typer.Option("--count", help="Images to draw.")]
+CountOption = Annotated[int, typer.Option("--count", min=1, help="Images to draw.")]
 
 
 @app.command("phantom-cxr")

@@ -27,8 +27,8 @@ DatasetOption = Annotated[
     str | None,
     typer.Option(
         "--dataset",
-        help="phantom-cxr, a MedMNIST flag (pneumoniamnist, pathmnist_64, …) or a dataset folder. "
-        "[default: pneumoniamnist when its file is at hand, else phantom-cxr]",
+        help="phantom-cxr, phantom-smear, a MedMNIST flag (pneumoniamnist, pathmnist_64, …) or a "
+        "dataset folder. [default: pneumoniamnist when its file is at hand, else phantom-cxr]",
         show_default=False,
     ),
 ]

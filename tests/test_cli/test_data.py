@@ -75,7 +75,7 @@ assert not heavy, heavy
 def test_every_help_answers_without_a_framework():
     commands = [
         [], ["data"], ["data", "list"], ["data", "info"], ["data", "download"],
-        ["data", "split"], ["data", "show"],
+        ["data", "split"], ["data", "show"], ["data", "synth"], ["data", "synth", "phantom-smear"],
         ["classify"], ["classify", "train"], ["classify", "evaluate"], ["classify", "predict"],
         ["retrieve"], ["retrieve", "build"], ["retrieve", "text-search"],
         ["retrieve", "image-search"], ["retrieve", "evaluate"], ["retrieve", "list"],

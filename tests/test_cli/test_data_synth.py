@@ -53,7 +53,6 @@ def test_a_biased_label_is_nearly_a_hospital(cli, tmp_path):
     ("args", "said"),
     [
         (("phantom-cxr", "--size", 8), "size must be in 16-4096 pixels, got 8"),
-        (("phantom-cxr", "--count", -1), "count must be >= 0"),
         (("phantom-cxr", "--prevalence", "nodul=0.1"), "did you mean 'nodule'?"),
         (("phantom-cxr", "--prevalence", "nodule=1.5"), "prevalence must sum to <= 1, got 1.5"),
         (("phantom-cxr", "--prevalence", "nodule=nan"), "prevalence must be"),
@@ -73,6 +72,13 @@ def test_bad_options_give_one_clear_error(cli, tmp_path, args, said):
     assert result.stderr.count("error:") == 1
     assert len(result.stderr.strip().splitlines()) <= 2
     assert not (tmp_path / "d").exists()
+
+
+def test_no_images_or_no_folder_are_wrong_usage(cli, tmp_path):
+    assert (
+        cli("data", "synth", "phantom-cxr", "--output", tmp_path / "d", "--count", 0).exit_code == 2
+    )
+    assert cli("data", "synth", "phantom-smear").exit_code == 2
 
 
 def test_a_folder_in_use_is_left_alone(cli, tmp_path):

@@ -13,9 +13,10 @@ from medx.datasets.phantoms.blood_cells import (
     paint_leukocyte,
     paint_red_cell,
 )
+from medx.datasets.phantoms.canvas import AZURE, EOSIN, PIGMENT, PURPLE, Canvas
 from medx.datasets.phantoms.parasites import paint_infected
 from medx.datasets.phantoms.smear_config import STAGES
-from medx.datasets.phantoms.stains import AZURE, EOSIN, NEUTRAL, PIGMENT, PURPLE, Canvas, photograph
+from medx.datasets.phantoms.stains import NEUTRAL, photograph
 
 CENTRE = (54.0, 40.5)  # µm
 

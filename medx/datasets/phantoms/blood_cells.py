@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from medx.datasets.phantoms.anatomy import FloatArray, float32, soft_step
-from medx.datasets.phantoms.stains import AZURE, EOSIN, PURPLE, Canvas, Window
+from medx.datasets.phantoms.canvas import AZURE, EOSIN, PURPLE, Canvas, Window
 
 Box = tuple[int, int, int, int]
 

@@ -80,7 +80,7 @@ def render_phantom(config: PhantomConfig, index: int) -> Phantom:
     image, findings = _render(config, index, plans)
     words = _stream(config, _TEXT, index)
     return Phantom(
-        id=f"phantom-cxr-{config.seed}-{index:06d}",
+        id=phantom_id(config, index),
         image=image,
         findings=findings,
         caption=write_caption(plans, words),
@@ -88,6 +88,11 @@ def render_phantom(config: PhantomConfig, index: int) -> Phantom:
         patient=f"phantom-{config.seed}-p{patient:06d}",
         centre=centre,
     )
+
+
+def phantom_id(config: PhantomConfig, index: int) -> str:
+    """Return the stable name of an image."""
+    return f"phantom-cxr-{config.seed}-{index:06d}"
 
 
 def generate_phantoms(config: PhantomConfig, *, workers: int | None = None) -> Iterator[Phantom]:
@@ -99,7 +104,7 @@ def generate_phantoms(config: PhantomConfig, *, workers: int | None = None) -> I
     """
     pixels = config.size**2
     if workers is None:
-        workers = choose_workers(config.count * pixels)
+        workers = choose_workers(config.count, pixels)
     config = replace(config, prevalence=dict(config.prevalence))  # a dict travels to any child
     return render_in_children(
         render_phantom, config, count=config.count, pixels=pixels, workers=workers

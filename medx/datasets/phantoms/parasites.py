@@ -13,7 +13,7 @@ import numpy as np
 
 from medx.datasets.phantoms.anatomy import FloatArray, float32, soft_step
 from medx.datasets.phantoms.blood_cells import Box, Outline, RedCell, paint_red_cell
-from medx.datasets.phantoms.stains import AZURE, EOSIN, PIGMENT, PURPLE, Canvas, Window
+from medx.datasets.phantoms.canvas import AZURE, EOSIN, PIGMENT, PURPLE, Canvas, Window
 
 SWOLLEN = {"ring": 1.0, "trophozoite": 1.04, "schizont": 1.06, "gametocyte": 1.0}
 

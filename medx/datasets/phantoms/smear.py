@@ -24,6 +24,7 @@ from medx.datasets.phantoms.blood_cells import (
     paint_platelet,
     paint_red_cell,
 )
+from medx.datasets.phantoms.canvas import EOSIN, PURPLE, Canvas
 from medx.datasets.phantoms.parasites import SWOLLEN, paint_infected
 from medx.datasets.phantoms.smear_config import (
     DIFFICULT,
@@ -33,7 +34,7 @@ from medx.datasets.phantoms.smear_config import (
     STAGES,
     SmearConfig,
 )
-from medx.datasets.phantoms.stains import EOSIN, PURPLE, Canvas, photograph, style_of
+from medx.datasets.phantoms.stains import photograph, style_of
 from medx.datasets.phantoms.workers import choose_workers, render_in_children
 
 STAGE_SHARES = (0.45, 0.25, 0.15, 0.15)  # in the order of STAGES
@@ -111,7 +112,7 @@ def generate_fields(config: SmearConfig, *, workers: int | None = None) -> Itera
     """
     pixels = config.width * config.height
     if workers is None:
-        workers = choose_workers(config.count * pixels)
+        workers = choose_workers(config.count, pixels)
     return render_in_children(
         render_field, config, count=config.count, pixels=pixels, workers=workers
     )

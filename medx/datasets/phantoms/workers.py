@@ -20,17 +20,18 @@ Rendered = TypeVar("Rendered")
 
 _CHUNK = 16  # images a child sends at a time, fewer when they are large
 _CHUNK_PIXELS = 1 << 23
+_AT_ONCE = 1 << 25  # pixels; a child takes about 100 bytes for each while it renders
 _WORTH_CHILDREN = 600 * 128 * 128  # pixels; below, starting processes costs more than it saves
 
 
-def choose_workers(pixels: int) -> int:
-    """Return how many processes are worth starting to render so many pixels."""
-    if pixels < _WORTH_CHILDREN:
+def choose_workers(count: int, pixels: int) -> int:
+    """Return how many processes are worth starting for `count` images of so many pixels."""
+    if count * pixels < _WORTH_CHILDREN:
         return 1
     usable = (
         os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
     )
-    return min(len(usable), 16)
+    return max(1, min(len(usable), 16, _AT_ONCE // pixels))
 
 
 def render_in_children(
