@@ -104,7 +104,7 @@ def generate_phantoms(config: PhantomConfig, *, workers: int | None = None) -> I
     """
     pixels = config.size**2
     if workers is None:
-        workers = choose_workers(config.count, pixels)
+        workers = choose_workers(config.count * pixels, each=pixels)
     config = replace(config, prevalence=dict(config.prevalence))  # a dict travels to any child
     return render_in_children(
         render_phantom, config, count=config.count, pixels=pixels, workers=workers

@@ -112,7 +112,7 @@ def generate_fields(config: SmearConfig, *, workers: int | None = None) -> Itera
     """
     pixels = config.width * config.height
     if workers is None:
-        workers = choose_workers(config.count, pixels)
+        workers = choose_workers(config.count * pixels, each=pixels)
     return render_in_children(
         render_field, config, count=config.count, pixels=pixels, workers=workers
     )

@@ -24,14 +24,14 @@ _AT_ONCE = 1 << 25  # pixels; a child takes about 100 bytes for each while it re
 _WORTH_CHILDREN = 600 * 128 * 128  # pixels; below, starting processes costs more than it saves
 
 
-def choose_workers(count: int, pixels: int) -> int:
-    """Return how many processes are worth starting for `count` images of so many pixels."""
-    if count * pixels < _WORTH_CHILDREN:
+def choose_workers(pixels: int, *, each: int = 1) -> int:
+    """Return how many processes are worth starting to render so many pixels, `each` an image."""
+    if pixels < _WORTH_CHILDREN:
         return 1
     usable = (
         os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
     )
-    return max(1, min(len(usable), 16, _AT_ONCE // pixels))
+    return max(1, min(len(usable), 16, _AT_ONCE // each))
 
 
 def render_in_children(
