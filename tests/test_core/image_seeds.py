@@ -116,3 +116,8 @@ def chunk(kind: bytes, content: bytes) -> bytes:
     """Return a PNG chunk with its true checksum."""
     checksum = zlib.crc32(kind + content)
     return len(content).to_bytes(4, "big") + kind + content + checksum.to_bytes(4, "big")
+
+
+def deflated(content: bytes) -> bytes:
+    """Return content as a PNG compresses it."""
+    return zlib.compress(content)

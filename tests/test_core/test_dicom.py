@@ -13,7 +13,6 @@ from pydicom.uid import (
 from test_core.dicom_files import (
     LOSSLESS,
     NATIVE,
-    lut_item,
     make_dicom,
     make_jpeg,
     save,
@@ -144,49 +143,6 @@ def test_segmented_palettes_are_expanded(tmp_path):
     assert shown.tolist() == np.rint(np.array(table) * 255 / 65535).astype(int).tolist()
 
 
-def test_modality_lut_then_voi_lut_then_inversion(tmp_path):
-    stored = np.array([[0, 5], [6, 7]], np.uint16)
-    path = write_dicom(
-        tmp_path / "x.dcm", stored, photometric="MONOCHROME1",
-        ModalityLUTSequence=[lut_item([3, 5, 16], [100, 200, 300])],
-        VOILUTSequence=[lut_item([3, 199, 8], [10, 20, 30])],
-    )  # fmt: skip
-    image = read_image(path)
-    assert image.pixels.tolist() == [[245, 245], [255 - 20, 255 - 30]]
-    assert image.facts["applied"] == "modality LUT, VOI LUT, MONOCHROME1 inverted"
-
-
-@pytest.mark.parametrize("bits", [8, 16])
-def test_an_eight_bit_voi_lut_may_have_more_entries_than_its_depth(tmp_path, bits):
-    stored = np.array([[0, 1000], [2000, 4095]], np.uint16)
-    entries = (np.arange(4096) // 16 * (1 if bits == 8 else 257)).tolist()
-    path = write_dicom(
-        tmp_path / "x.dcm", stored, VOILUTSequence=[lut_item([4096, 0, bits], entries)]
-    )
-    assert read_image(path).pixels.tolist() == [[0, 62], [125, 255]]
-
-
-def test_each_frame_has_its_own_window_rescale_and_spacing(tmp_path):
-    frames = RNG.integers(0, 4096, (3, 8, 9)).astype(np.uint16)
-    dataset = make_dicom(frames, frames=3, bits=12)
-    shared, rescale, measures = pydicom.Dataset(), pydicom.Dataset(), pydicom.Dataset()
-    rescale.RescaleSlope, rescale.RescaleIntercept = 2, -1000
-    measures.PixelSpacing = [0.5, 0.25]
-    shared.PixelValueTransformationSequence, shared.PixelMeasuresSequence = [rescale], [measures]
-    dataset.SharedFunctionalGroupsSequence, dataset.PerFrameFunctionalGroupsSequence = [shared], []
-    for center in (500, 1000, 3000):
-        group, voi = pydicom.Dataset(), pydicom.Dataset()
-        voi.WindowCenter, voi.WindowWidth = center, 1001
-        group.FrameVOILUTSequence = [voi]
-        dataset.PerFrameFunctionalGroupsSequence.append(group)
-    path = save(dataset, tmp_path / "x.dcm")
-    for frame, center in enumerate((500, 1000, 3000)):
-        image = read_image(path, frame=frame)
-        assert np.array_equal(image.pixels, windowed(frames[frame] * 2.0 - 1000, center, 1001))
-        assert image.spacing == (0.5, 0.25)
-        assert image.facts["window"] == f"{center}/1001"
-
-
 @pytest.mark.parametrize("syntax", [*NATIVE, *LOSSLESS], ids=lambda uid: uid.name[:30])
 def test_any_frame_of_several_is_read(tmp_path, syntax):
     frames = RNG.integers(0, 32, (4, 33, 35), np.uint8)  # frames of odd length
@@ -218,24 +174,6 @@ def test_float_maps_are_stretched(tmp_path, dtype, keyword):
     pixels = read_image(save(dataset, tmp_path / "x.dcm")).pixels
     expected = np.rint(np.clip((values + 0.99) / 1.98, 0, 1) * 255)
     assert abs(pixels - expected).max() <= 1
-
-
-def test_padding_does_not_stretch_the_picture(tmp_path):
-    stored = np.linspace(1000, 1200, 10_000).astype(np.uint16).reshape(100, 100)
-    stored[:, :30] = 65535
-    plain = read_image(write_dicom(tmp_path / "a.dcm", stored)).pixels
-    padded = read_image(write_dicom(tmp_path / "b.dcm", stored, PixelPaddingValue=65535)).pixels
-    assert np.ptp(plain[:, 30:]) < 5
-    assert np.ptp(padded[:, 30:]) > 250
-
-
-@pytest.mark.parametrize(
-    "tags", [{"WindowCenter": 10, "WindowWidth": 0}, {"WindowCenter": None, "WindowWidth": 10}]
-)
-def test_an_impossible_window_is_said_to_be_ignored(tmp_path, tags):
-    image = read_image(write_dicom(tmp_path / "x.dcm", RAMP.astype(np.uint16), **tags))
-    assert image.facts["applied"] == "unusable window ignored, 0.5-99.5 percentiles"
-    assert image.pixels.max() == 255
 
 
 def test_unused_high_bits_are_not_taken_for_values(tmp_path):
