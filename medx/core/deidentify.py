@@ -42,7 +42,7 @@ KEPT_TAGS = frozenset({
     ),
 })  # fmt: skip
 
-METHOD = "medx: listed tags kept, UIDs and patient replaced under a secret key"
+METHOD = "medx: listed tags kept, UIDs and patient id keyed"
 _CODE_STRING = re.compile(r"[A-Z0-9_ ]{0,16}")
 #: Codes that scanners and people fill with words of their own.
 _OPEN_CODES = frozenset({
