@@ -120,7 +120,7 @@ PRESETS: dict[str, Preset] = {
             licence="see where it comes from",
             citation="Raabin-WBC: Kouzehkanan et al., Scientific Reports 12:1123 (2022)",
             homepage="https://raabindata.com/free-data/",
-            layout="[Train|Test-A/]Basophil|Eosinophil|Lymphocyte|Monocyte|Neutrophil/*.jpg",
+            layout="[Train|TestA|TestB/]Basophil|Eosinophil|Lymphocyte|Monocyte|Neutrophil/*.jpg",
             how_to_get="Fetch the double-labelled cropped cells of Raabin-WBC from "
             "https://raabindata.com/free-data/.",
             colour=True,
@@ -194,7 +194,8 @@ PRESETS: dict[str, Preset] = {
             archives=(
                 Archive(
                     url="https://data.mendeley.com/public-files/datasets/rscbjbr9sj/files/"
-                    "f12eaf6d-6023-432f-acc9-80c9d7393433/file_downloaded"
+                    "f12eaf6d-6023-432f-acc9-80c9d7393433/file_downloaded",
+                    sha256="13efc055629733dbab07877f8b3c9f81097840dbcdaa326a8542322c2281ce36",
                 ),
             ),
         ),

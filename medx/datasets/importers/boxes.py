@@ -6,6 +6,7 @@ import json
 import math
 import os
 import re
+import reprlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -60,22 +61,28 @@ def box_from_corners(label: Any, left: Any, top: Any, right: Any, bottom: Any) -
 
 
 def _pixel(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise ValueError(f"{value!r} is no coordinate")
-    number = float(value)
-    if not math.isfinite(number) or abs(number) > FURTHEST:
-        raise ValueError(f"{value!r} is no coordinate")
+    try:
+        number = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not abs(number) <= FURTHEST:  # what is no number is not, either
+        raise ValueError(f"{shorten(value)} is no coordinate")
     return round(number)
+
+
+def shorten(value: Any) -> str:
+    """Return a value as a message can show it, whatever a file puts there."""
+    return reprlib.repr(value)
 
 
 def read_label(value: Any) -> str:
     """Return a class name in one line; raise ``ValueError`` when the value is none."""
     if isinstance(value, bool) or not isinstance(value, str | int) or not str(value).strip():
-        raise ValueError(f"{value!r} is no class")
+        raise ValueError(f"{shorten(value)} is no class")
     label = " ".join(str(value).split())
     label.encode()  # what no file can hold is no name
     if "|" in label:
-        raise ValueError(f"{value!r} is no class: | joins several")
+        raise ValueError(f"{shorten(value)} is no class: | joins several")
     return label
 
 

@@ -18,6 +18,7 @@ from medx.datasets.importers.boxes import (
     read_json_files,
     read_label,
     read_size,
+    shorten,
     split_of_file,
     split_of_folder,
 )
@@ -78,13 +79,13 @@ def _read_images(
             annotations[row["image_id"]].append(row)
     for row in _rows(loaded, "images"):
         if not isinstance(row.get("file_name"), str) or not _is_key(row.get("id")):
-            raise ValueError(f"an image without id or file_name: {str(row)[:80]}")
+            raise ValueError(f"an image without id or file_name: {shorten(row)}")
         boxes, problems = [], []
         for annotation in annotations[row["id"]]:
             try:
                 boxes.append(_read_box(annotation, names))
             except ValueError as error:
-                problems.append(f"annotation {annotation.get('id')!r} left out: {error}")
+                problems.append(f"annotation {shorten(annotation.get('id'))} left out: {error}")
         yield AnnotatedImage(
             named=row["file_name"],
             boxes=tuple(boxes),
@@ -98,7 +99,7 @@ def _read_images(
 def _read_box(row: Row, names: dict[Any, str]) -> Box:
     category, bbox = row.get("category_id"), row.get("bbox")
     if not _is_key(category) or category not in names:
-        raise ValueError(f"no category {category!r}")
+        raise ValueError(f"no category {shorten(category)}")
     if not isinstance(bbox, list) or len(bbox) != 4:
         raise ValueError("bbox needs x, y, width, height")
     left, top, width, height = (_number(value) for value in bbox)
@@ -107,5 +108,5 @@ def _read_box(row: Row, names: dict[Any, str]) -> Box:
 
 def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"{value!r} is no number")
+        raise ValueError(f"{shorten(value)} is no number")
     return float(value) if abs(value) < 1e12 else float("inf")

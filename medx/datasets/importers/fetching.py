@@ -84,6 +84,8 @@ def _fetch(archive: Archive, path: Path, preset: Preset) -> None:
                     stream.write(block)
                     progress.advance(progress.task_ids[0], len(block))
     except (urllib.error.URLError, TimeoutError, ConnectionError, ValueError) as error:
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()
         raise DataUnavailableError(
             f"{preset.name} could not be downloaded ({error})", hint=preset.how_to_get
         ) from error

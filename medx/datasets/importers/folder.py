@@ -21,6 +21,7 @@ SPLIT_NAMES = {
     "train": "train", "training": "train", "trainset": "train",
     "val": "val", "valid": "val", "validation": "val", "dev": "val",
     "test": "test", "testing": "test", "testset": "test",
+    "testa": "test", "testb": "test", "test-a": "test", "test-b": "test",
 }  # fmt: skip
 
 
