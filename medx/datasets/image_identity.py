@@ -6,13 +6,13 @@ import hashlib
 import json
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from medx.core.console import progress_bar
+from medx.core.console import track
 from medx.core.files import sha256_file, write_text
+from medx.core.threads import map_in_threads
 from medx.datasets.manifest import Record
 from medx.datasets.manifest_files import split_path
 
@@ -81,12 +81,9 @@ def _hash_files(root: Path, names: Sequence[str]) -> dict[str, tuple[str | None,
         except OSError:
             return None, False
 
-    found = {}
-    with progress_bar("checking files", len(names)) as bar, ThreadPoolExecutor() as pool:
-        for name, result in zip(names, pool.map(work, names), strict=True):
-            found[name] = result
-            bar.advance(bar.task_ids[0])
-    return found
+    with closing(map_in_threads(work, names)) as results:
+        shown = track(results, "checking files", total=len(names))
+        return dict(zip(names, shown, strict=True))
 
 
 def _signature(path: Path) -> str | None:

@@ -216,7 +216,8 @@ def _record_from_row(row: Mapping[str, Any], path: Path) -> Record:
             hint="paths are relative to the folder of the manifest, or to root in dataset.yaml",
         )
     try:
-        boxes = tuple(Box(**box) for box in json.loads(row.get("boxes") or "[]"))
+        listed = json.loads(row["boxes"]) if row.get("boxes") else ()
+        boxes = tuple(Box(**box) for box in listed)
     except (json.JSONDecodeError, TypeError) as error:
         raise InputError(f"{path} has damaged boxes at id {row['id']!r}: {error}") from error
     return Record(

@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -209,6 +211,17 @@ def test_of_two_builders_the_slower_discards_its_own(folder, decoded, monkeypatc
 
     monkeypatch.setattr("medx.datasets.pixel_cache.write_rows", overtaken)
     assert np.array_equal(dataset.load_pixels(16).pixels, plainly(dataset, 16))
+    assert len(entries()) == 1
+    assert leftovers() == []
+
+
+def test_two_processes_at_once_share_one_entry(folder):
+    load = "import sys; from medx.datasets.manifest_files import load_manifest as load; "
+    load += "from pathlib import Path; print(load(Path(sys.argv[1])).load_pixels(16).pixels.sum())"
+    command = [sys.executable, "-c", load, str(folder)]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    expected = f"{plainly(load_manifest(folder), 16).sum()}\n"
+    assert [process.communicate()[0] for process in both] == [expected, expected]
     assert len(entries()) == 1
     assert leftovers() == []
 
