@@ -109,7 +109,7 @@ def test_what_could_not_be_checked_is_said(tmp_path):
 def test_processes_see_what_one_process_sees(clean, monkeypatch):
     alone = scan_dataset(clean)
     monkeypatch.setattr(scanning, "WORTH_CHILDREN", 0)
-    monkeypatch.setattr(scanning, "choose_workers", lambda work: 2)
+    monkeypatch.setattr(scanning, "choose_workers", lambda work, each: 2)
     together = scan_dataset(clean)
     assert together.contents == alone.contents
     assert together.records == alone.records

@@ -89,6 +89,22 @@ def test_ctrl_c_leaves_no_half_audit(cli, leaking, tmp_path, monkeypatch):
     assert not (tmp_path / "output").exists()
 
 
+def test_spoilt_phantoms_show_what_was_put_into_them(cli, tmp_path):
+    spoil = ("--duplicates", 0.1, "--near-duplicates", 0.3, "--across-splits")
+    count = ("--count", 60, "--size", 96, "--seed", 2, "--centre-label-bias", 0.95)
+    assert cli("data", "synth", "phantom-cxr", "--output", "spoilt", *count, *spoil).exit_code == 0
+    truth = json.loads((tmp_path / "spoilt" / "truth.json").read_text())["duplicates"]
+    planted = {frozenset((d["id"], d["of"])): d["change"] for d in truth}
+    found = {f["check"]: f for f in cli("data", "audit", "spoilt", "--json").json["findings"]}
+    exact = {frozenset(i["ids"]) for i in found["duplicates-across-splits"]["instances"]}
+    near = {frozenset(i["ids"]) for i in found["near-duplicates-across-splits"]["instances"]}
+    assert exact == {pair for pair, change in planted.items() if change is None}
+    # A shift moves every frequency: such copies are beyond a perceptual hash.
+    assert near >= {p for p, change in planted.items() if change not in (None, "shifted")}
+    assert near <= set(planted)
+    assert "label-follows-source" in found
+
+
 def test_no_dataset_is_one_clear_line(cli, tmp_path):
     result = cli("data", "audit", tmp_path / "nowhere")
     assert result.exit_code == 1

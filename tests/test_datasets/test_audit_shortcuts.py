@@ -123,4 +123,8 @@ def test_a_class_stored_in_another_size_is_a_shortcut(tmp_path):
         for i, (record, _) in enumerate(clean_images(64))
     ]
     found = {f.check: f for f in audit_dataset(write_records(tmp_path / "d", images)).findings}
-    assert "nearly the image size '64×64'" in found["label-follows-image-size"].sentence
+    assert (
+        "the image size: 'healthy' is nearly '72×72' (100% of the class have it"
+        in found["label-follows-image-size"].sentence
+    )
+    assert "'ill' is nearly '64×64'" in found["label-follows-image-size"].sentence

@@ -31,11 +31,13 @@ def measure_borders(pixels: Pixels) -> tuple[float, float, float, float]:
 
 
 def _depth(pixels: Pixels) -> float:
-    height = len(pixels)
-    outer = pixels[: max(1, int(height * DEEPEST))].astype(np.int16)
-    level = float(np.median(outer[0]))
+    height, width = pixels.shape
+    level = int(np.sort(pixels[0])[width // 2])  # np.median takes ten times as long
     if DARKEST < level < BRIGHTEST:
         return 0.0
-    flat = (np.abs(outer - level) <= TOLERANCE).mean(1) >= FLAT_SHARE
+    outer = pixels[: max(1, int(height * DEEPEST))]
+    low, high = max(level - TOLERANCE, 0), min(level + TOLERANCE, 255)
+    near = (outer >= low) & (outer <= high)
+    flat = np.count_nonzero(near, axis=1) >= FLAT_SHARE * width
     depth = len(flat) if flat.all() else int(np.argmin(flat))
-    return depth / height
+    return float(depth / height)

@@ -115,14 +115,17 @@ def _measure(
 
 
 def _choose_workers(dataset: Dataset) -> int:
-    if not isinstance(dataset.reader, FileReader):
-        return 1  # only what children can be told over a pipe can be read by them
+    """Return how many processes pay; one for rows of an npz, which each would hold whole."""
+    if not isinstance(dataset.reader, FileReader) or ".npz#" in dataset.records[0].path:
+        return 1
     try:
         height, width = dataset.read(dataset.records[0]).native_size
     except MedxError:
         height = width = 0
     work = len(dataset) * (height * width + IMAGE_COST)
-    return choose_workers(work) if work >= WORTH_CHILDREN else 1
+    if work < WORTH_CHILDREN:
+        return 1
+    return choose_workers(work, each=max(1, height * width))
 
 
 class _Columns:

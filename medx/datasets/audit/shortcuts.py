@@ -7,16 +7,21 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from medx.datasets.audit.association import associate
-from medx.datasets.audit.result import Finding, Instance, LabelAssociation, SourceProbe
+from medx.datasets.audit.result import (
+    ClassFromAttribute,
+    Finding,
+    Instance,
+    LabelAssociation,
+    SourceProbe,
+)
 from medx.datasets.audit.scan import Bools, Scan
 
-SOURCE = "source"
+SOURCE, HOSPITAL = "source", "hospital or scanner"
 
 #: A weaker link is common and harmless, or chance.
 LEAST_V = 0.3
 MOST_P = 0.01
 NEARLY = 0.9
-PRESENT, ABSENT = "present", "absent"
 
 
 def associate_labels(scan: Scan) -> list[LabelAssociation]:
@@ -42,12 +47,9 @@ def find_shortcuts(
         told = sorted(link.classes, key=lambda c: -c.balanced_accuracy)
         nearly = [c for c in told if c.balanced_accuracy >= NEARLY]
         worst = nearly or told[:1]
-        noun = "hospital or scanner" if link.attribute == SOURCE else link.attribute
-        detail = "; ".join(
-            f"{c.label!r} {'is nearly' if c in nearly else 'leans to'} the {noun} {c.typical!r} "
-            f"({c.share_of_class:.0%} of the class, {c.share_of_value:.0%} of the {noun})"
-            for c in worst
-        )
+        noun = HOSPITAL if link.attribute == SOURCE else link.attribute
+        verb = "is nearly" if nearly else "leans to"
+        detail = "; ".join(_describe(c, verb, noun if noun == HOSPITAL else "") for c in worst)
         yield Finding(
             check=f"label-follows-{link.attribute.replace(' ', '-')}",
             severity="warning",
@@ -68,6 +70,14 @@ def find_shortcuts(
             count=len(probe.sources),
             advice="harmless while labels do not follow the source; test on sources held out",
         )
+
+
+def _describe(told: ClassFromAttribute, verb: str, noun: str) -> str:
+    value = f"the {noun} {told.typical!r}" if noun else repr(told.typical)
+    return (
+        f"{told.label!r} {verb} {value} ({told.share_of_class:.0%} of the class have it, "
+        f"{told.share_of_value:.0%} of those that have it are of the class)"
+    )
 
 
 def find_marks(scan: Scan) -> Iterator[Finding]:
@@ -103,8 +113,8 @@ def _attributes(scan: Scan) -> dict[str, list[str | None]]:
         SOURCE: [record.source for record in scan.records],
         "file format": list(scan.kinds),
         "image size": [f"{width}×{height}" for height, width in scan.sizes.tolist()],
-        "frame": [PRESENT if framed else ABSENT for framed in scan.framed],
-        "burnt-in text": [PRESENT if lettered else ABSENT for lettered in scan.lettered],
+        "frame": ["frame" if framed else "no frame" for framed in scan.framed],
+        "burnt-in text": ["letters" if lettered else "no letters" for lettered in scan.lettered],
     }
 
 
