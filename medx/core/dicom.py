@@ -78,8 +78,13 @@ def _read_header(path: Path, file: Any) -> tuple[Dataset, Any]:
     import pydicom
     from pydicom.uid import DeflatedExplicitVRLittleEndian
 
-    stream = inflate(path, file) or file
-    header = pydicom.dcmread(stream, force=True, stop_before_pixels=True, specific_tags=_TAGS)
+    try:
+        stream = inflate(path, file) or file
+        header = pydicom.dcmread(stream, force=True, stop_before_pixels=True, specific_tags=_TAGS)
+    except Exception:
+        if file[128:132] == b"DICM":
+            raise
+        raise _NotAnImageError from None  # most likely it was never meant to be one
     if stream is not file:
         header.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
     if "Rows" not in header or "Columns" not in header:
@@ -92,7 +97,10 @@ class _NotAnImageError(Exception):
 
 
 def _number_of_frames(header: Dataset) -> int:
-    return int(header.get("NumberOfFrames") or 1)
+    frames = int(header.get("NumberOfFrames") or 1)
+    if frames < 0:
+        raise ValueError("a negative number of frames")
+    return frames
 
 
 def _image(path: Path, stream: Any, header: Dataset, frame: int, frames: int) -> Image:

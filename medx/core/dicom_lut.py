@@ -32,7 +32,10 @@ class Lut:
     def apply(self, values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
         """Return the entries of ``values``."""
         last = len(self.entries) - 1
-        indices = np.clip(np.nan_to_num(values.astype(np.float64)) - self.first, 0, last)
+        # The same 16 bits, taken for unsigned by a writer or reader that did not know better.
+        wrapped = self.first > 32767 and values.min() < 0
+        first = self.first - _MOST_ENTRIES if wrapped else self.first
+        indices = np.clip(np.nan_to_num(values.astype(np.float64)) - first, 0, last)
         return self.entries[np.rint(indices).astype(np.intp)]
 
 
@@ -46,8 +49,6 @@ def read_lut(descriptor: Any, data: Any, view: Dataset) -> Lut | None:
         return None
     count, first, bits = (int(value) for value in descriptor)
     count = count % _MOST_ENTRIES or _MOST_ENTRIES  # 0 stands for 65536
-    if not view.get("PixelRepresentation") and first < 0:
-        first += _MOST_ENTRIES
     if not 1 <= bits <= 16:
         raise ValueError("a lookup table has entries of up to 16 bits")
     entries = _unpack(data, count, bits, view)[:count]

@@ -108,8 +108,8 @@ def _is_image(path: Path) -> bool:
         return False
     if path.suffix.lower() in IMAGE_SUFFIXES:
         return True
-    try:
-        return _starts_as_dicom(_first_bytes(path))
+    try:  # the index of a disc has DICOM's mark, too
+        return path.name != "DICOMDIR" and _starts_as_dicom(_first_bytes(path))
     except OSError:  # not ours to read, so not an image of this folder
         return False
 

@@ -92,10 +92,9 @@ def _check_size(path: Path, opened: Any) -> None:
 
 
 def _displayed(opened: Any, frame: int) -> Image:
-    facts = {"format": opened.format if opened.format in FORMATS else "JPEG", "mode": opened.mode}
-    facts |= (
-        {"bits": str(_bits(opened)), "frame": str(frame)} if frame else {"bits": str(_bits(opened))}
-    )
+    # Pillow calls a JPEG of several pictures by another name.
+    kind = opened.format if opened.format in FORMATS else "JPEG"
+    facts = {"format": kind, "mode": opened.mode, "bits": str(_bits(opened)), "frame": str(frame)}
     steps = []
     inverted = opened.mode in _DEEP_GREY and _is_min_is_white(opened)
     # libtiff, which unpacks what is compressed, writes its errors to stderr itself.

@@ -100,6 +100,7 @@ def test_frames_of_an_ultrasound_clip_differ():
 def test_files_without_suffix_are_found_in_a_folder():
     found = {path.name for path in list_images(BUNDLED / "dicomdirtests" / "77654033")}
     assert {"6154", "6247", "6278", "17106"} <= found
+    assert "DICOMDIR" not in {path.name for path in list_images(BUNDLED / "dicomdirtests")}
 
 
 def test_a_real_chest_film(real_data):

@@ -137,3 +137,15 @@ def test_an_impossible_window_is_said_to_be_ignored(tmp_path, tags):
     image = read_image(write_dicom(tmp_path / "x.dcm", RAMP.astype(np.uint16), **tags))
     assert image.facts["applied"] == "unusable window ignored, 0.5-99.5 percentiles"
     assert image.pixels.max() == 255
+
+
+@pytest.mark.parametrize("first", [-1000, 64536])
+def test_a_voi_lut_may_start_below_zero(tmp_path, first):
+    item = pydicom.Dataset()
+    item.add_new("LUTDescriptor", "SS" if first < 0 else "US", [3, first, 8])
+    item.add_new("LUTData", "US", [10, 20, 30])
+    stored = np.array([[0, 24], [25, 26]], np.uint16)
+    rescale = {"RescaleSlope": 1, "RescaleIntercept": -1024, "VOILUTSequence": [item]}
+    image = read_image(write_dicom(tmp_path / "x.dcm", stored, **rescale))
+    assert image.pixels.tolist() == [[10, 10], [20, 30]]
+    assert image.facts["applied"] == "rescale, VOI LUT"

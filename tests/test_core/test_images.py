@@ -90,3 +90,10 @@ def test_list_images_finds_nested_files_or_says_what_it_reads(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="no images in"):
         list_images(tmp_path / "empty")
+
+
+@pytest.mark.parametrize("name", ["notes", "notes.dcm", "notes.png"])
+def test_a_text_file_is_said_to_hold_no_image(tmp_path, name):
+    (tmp_path / name).write_text("Dear colleague,\n\nplease find attached\n" * 20)
+    with pytest.raises(InputError, match=r"no .* image in it"):
+        read_image(tmp_path / name)
