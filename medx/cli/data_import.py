@@ -52,6 +52,18 @@ def import_data(
     group_column: Column = None,
     source_column: Column = None,
     split_column: Column = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option("--labels", help="Sheet with the labels of DICOM files: a key and a label."),
+    ] = None,
+    label_key: Annotated[
+        str | None,
+        typer.Option(
+            "--label-key",
+            help="SOPInstanceUID, SeriesInstanceUID, StudyInstanceUID, AccessionNumber, file or "
+            "PatientID. [default: the first of them the sheet has]",
+        ),
+    ] = None,
     dicomweb: Annotated[
         str | None,
         typer.Option(
@@ -79,18 +91,11 @@ def import_data(
     """Import a folder, table, box annotations, DICOM or a known dataset as one manifest."""
     from medx.core.errors import InputError
     from medx.datasets.importers.base import ImportOptions
+    from medx.datasets.importers.dicomweb import import_dicomweb
     from medx.datasets.importers.saving import check_output, save_imported
     from medx.datasets.importers.sources import read_source
     from medx.datasets.presets import find_label_map
 
-    if dicomweb:
-        _show(_import_dicomweb(dicomweb, output, source, name, modality, study_date, limit), json)
-        return
-    if modality or study_date or limit:
-        raise InputError("--modality, --study-date and --limit go with --dicomweb")
-    check_output(output)
-    if source is None:
-        raise InputError("nothing to import", hint="name a SOURCE, or a server with --dicomweb")
     options = ImportOptions(
         images=images,
         path_column=path_column,
@@ -98,35 +103,33 @@ def import_data(
         group_column=group_column,
         source_column=source_column,
         split_column=split_column,
+        labels=labels,
+        label_key=label_key,
     )
+    if dicomweb:
+        if source or label_map:
+            raise InputError("--dicomweb goes with neither a SOURCE nor --label-map")
+        codes = tuple(code.strip().upper() for code in (modality or "").split(",") if code.strip())
+        summary = import_dicomweb(
+            dicomweb,
+            output,
+            modalities=codes,
+            study_date=study_date,
+            limit=limit,
+            name=name,
+            options=options,
+        )
+        _show(summary, json)
+        return
+    if modality or study_date or limit:
+        raise InputError("--modality, --study-date and --limit go with --dicomweb")
+    check_output(output)
+    if source is None:
+        raise InputError("nothing to import", hint="name a SOURCE, or a server with --dicomweb")
     imported = read_source(source, format, options, download=download)
     mapping = find_label_map(label_map) if label_map else None
     summary = save_imported(imported, output, name=name, label_map=mapping, copy=copy)
     _show(summary, json)
-
-
-def _import_dicomweb(
-    url: str,
-    output: Path,
-    source: str | None,
-    name: str | None,
-    modality: str | None,
-    study_date: str | None,
-    limit: int | None,
-) -> ImportSummary:
-    from medx.core.errors import InputError
-    from medx.datasets.importers.dicomweb import import_dicomweb
-
-    if source is not None:
-        raise InputError("--dicomweb and a SOURCE exclude each other", hint="give one of them")
-    return import_dicomweb(
-        url,
-        output,
-        modalities=tuple(m.strip().upper() for m in (modality or "").split(",") if m.strip()),
-        study_date=study_date,
-        limit=limit,
-        name=name,
-    )
 
 
 def _show(summary: ImportSummary, json: bool) -> None:

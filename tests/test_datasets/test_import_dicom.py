@@ -153,6 +153,42 @@ def test_a_tree_without_images_says_what_it_holds(cli, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("head", "key", "counts"),
+    [
+        ("PatientID,label\nINVENTED-77123,ill\nINVENTED-88,well", (), {"ill": 2, "well": 4}),
+        ("file;Diagnosis\na/IM1;ill\nclip;well", (), {"ill": 1, "well": 3, "-": 2}),
+        ("patient_id,file,class\nINVENTED-88,b/IM1,x", ("--label-key", "file"), {"x": 1, "-": 5}),
+    ],
+)
+def test_labels_come_from_a_sheet(cli, tree, tmp_path, head, key, counts):
+    (tmp_path / "labels.csv").write_text(head + "\n")
+    (tree / "b" / "IM0.dcm").unlink()
+    summary = import_tree(
+        cli, tree, tmp_path / "d", "--labels", tmp_path / "labels.csv", *key
+    ).json  # fmt: skip
+    assert summary["counts"] == {"-": counts}
+    assert summary["classes"] == sorted(set(counts) - {"-"})
+
+
+@pytest.mark.parametrize(
+    ("sheet", "message"),
+    [
+        ("PatientID,label\nnobody,ill", "labels none of the 7 images by PatientID"),
+        ("PatientID,label\nINVENTED-88,ill\nINVENTED-88,well", "two labels, the second in row 3"),
+        ("file,label\nIM0,ill", "a file name that several files have"),
+        ("who,label\nx,ill", "no column to join by"),
+        ("PatientID,says\nx,ill", "no column of labels"),
+    ],
+)
+def test_sheets_that_do_not_fit(cli, tree, tmp_path, sheet, message):
+    (tmp_path / "labels.csv").write_text(sheet + "\n")
+    result = import_tree(cli, tree, tmp_path / "d", "--labels", tmp_path / "labels.csv")
+    assert result.exit_code == 1
+    assert message in result.stderr
+    assert "INVENTED" not in result.stderr
+
+
+@pytest.mark.parametrize(
     ("age", "years"),
     [("061Y", "61"), ("62", "62"), ("089Y", "89"), ("090Y", "90+"), ("018M", "1"), ("003W", "0"),
      ("100D", "0"), ("", ""), ("old", "")],

@@ -197,7 +197,7 @@ def test_wrong_use(cli, archive, monkeypatch):
     assert "DICOMweb service" in cli(
         "data", "import", "--dicomweb", "nowhere", "--output", "d"
     ).stderr  # fmt: skip
-    assert "exclude each other" in fetch(cli, archive, "folder").stderr
+    assert "neither a SOURCE" in fetch(cli, archive, "folder").stderr
     assert "go with --dicomweb" in cli(
         "data", "import", "x", "--limit", 3, "--output", "d"
     ).stderr  # fmt: skip
@@ -208,3 +208,14 @@ def test_without_the_extra_the_install_command_is_named(cli, monkeypatch):
     monkeypatch.setitem(sys.modules, "medx.datasets.importers.dicomweb_server", None)
     result = cli("data", "import", "--dicomweb", "http://127.0.0.1:9/x", "--output", "d")
     assert "pip install 'medx[dicomweb]'" in result.stderr
+
+
+def test_labels_are_joined_before_keys_are_replaced(cli, archive, tmp_path):
+    sheet = tmp_path / "labels.csv"
+    rows = [f"{uid},{label}" for uid, label in zip(archive.files, "aab", strict=True)]
+    sheet.write_text("\n".join(["SOPInstanceUID,label", *rows]) + "\n")
+    result = fetch(cli, archive, "--labels", sheet)
+    assert result.json["classes"] == ["a", "b"]
+    assert result.json["counts"] == {"-": {"a": 2, "b": 1}}
+    texts = identifying(tmp_path / "pacs")
+    assert leaks(texts, tmp_path / "d", result.stdout, result.stderr) == set()

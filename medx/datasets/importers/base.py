@@ -19,6 +19,8 @@ class ImportOptions:
     Args:
         images: Folder that holds the images when they do not lie beside their annotations.
         path_column: Column of a table, and so on; None finds it by its usual names.
+        labels: Sheet with the labels of DICOM files.
+        label_key: What its rows are joined by; None takes the most exact it has.
     """
 
     images: Path | None = None
@@ -27,6 +29,8 @@ class ImportOptions:
     group_column: str | None = None
     source_column: str | None = None
     split_column: str | None = None
+    labels: Path | None = None
+    label_key: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

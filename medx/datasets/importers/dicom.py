@@ -20,6 +20,7 @@ from medx.core.limits import MAX_BYTES
 from medx.core.pseudonyms import Pseudonyms, load_pseudonyms
 from medx.core.quiet import quiet
 from medx.datasets.importers.base import Copier, Imported, ImportOptions, Skipped, why_unportable
+from medx.datasets.importers.dicom_labels import DicomLabels, load_dicom_labels
 from medx.datasets.importers.dicom_records import (
     HEADER_TAGS,
     MODALITIES,
@@ -42,17 +43,18 @@ def import_dicom(source: Path, options: ImportOptions) -> Imported:
         InputError: When there is no DICOM image.
     """
     root = source if source.is_dir() else source.parent
-    tree = _Tree(root=root, pseudonyms=load_pseudonyms())
+    tree = _Tree(root=root, pseudonyms=load_pseudonyms(), labels=labels_from(options))
     with quiet():
         for path in track(_files(source), "reading headers"):
             tree.add(path)
     if not tree.records:
         raise InputError(f"no DICOM image in {source}", hint=tree.left_out or "check the path")
+    check_labelled(tree.records, tree.labels)
     return Imported(
         name=root.resolve().name if not tree.names_a_patient else "dicom",
         records=tuple(tree.records),
         root=root,
-        classes=(),
+        classes=tree.labels.classes if tree.labels else (),
         modality=modality_of(tree.records),
         skipped=tree.safe_skipped(),
         notes=tree.notes(),
@@ -66,6 +68,7 @@ class _Tree:
 
     root: Path
     pseudonyms: Pseudonyms
+    labels: DicomLabels | None = None
     records: list[Record] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
     kinds: Counter[str] = field(default_factory=Counter)
@@ -108,7 +111,8 @@ class _Tree:
         else:
             self.seen.add(instance.id)
             self.without_patient += instance.by_study
-            self.records.extend(instance.records(shown))
+            label = self.labels.label_of(header, shown) if self.labels else None
+            self.records.extend(instance.records(shown, label))
 
     def copy(self, source: Path, target: Path) -> None:
         """Write the de-identified copy of one file."""
@@ -135,8 +139,28 @@ class _Tree:
         )
 
 
+def labels_from(options: ImportOptions) -> DicomLabels | None:
+    """Return the sheet of labels that the user names, or None."""
+    if options.labels is None:
+        return None
+    return load_dicom_labels(
+        options.labels, key=options.label_key, label_column=options.label_column
+    )
+
+
+def check_labelled(records: list[Record], labels: DicomLabels | None) -> None:
+    """Raise ``InputError`` when a sheet labels none of the images."""
+    if labels and not any(record.label for record in records):
+        raise InputError(
+            f"the sheet labels none of the {len(records)} images by {labels.key}",
+            hint="choose another column with --label-key",
+        )
+
+
 def notes_on(records: list[Record], without_patient: int) -> Iterator[str]:
     """Yield what the user should know of imported DICOM images."""
+    if 0 < (labelled := sum(record.label is not None for record in records)) < len(records):
+        yield f"{len(records) - labelled} of {len(records)} images have no label"
     if without_patient:
         yield f"{without_patient} files name no patient: their group is the study"
     studies = {record.extra.get("study") for record in records}

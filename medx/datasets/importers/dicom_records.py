@@ -52,13 +52,14 @@ class Instance:
     frames: int
     columns: dict[str, str]
 
-    def records(self, path: str) -> Iterator[Record]:
+    def records(self, path: str, label: str | None = None) -> Iterator[Record]:
         """Return a record an image of the file at ``path``."""
         for frame in range(self.frames):
             several = self.frames > 1
             yield Record(
                 id=f"{self.id}-{frame:04d}" if several else self.id,
                 path=f"{path}#frame={frame}" if several else path,
+                label=label,
                 group=self.group,
                 source=self.source,
                 extra={**self.columns, "frame": str(frame)} if several else self.columns,

@@ -9,6 +9,8 @@ from medx.core import settings
 from medx.core.console import told_on_interrupt
 from medx.core.errors import DataUnavailableError, InputError, MissingExtraError
 from medx.core.pseudonyms import load_pseudonyms
+from medx.datasets.importers.base import ImportOptions
+from medx.datasets.importers.dicom import check_labelled, labels_from
 
 if TYPE_CHECKING:
     from medx.datasets.importers.saving import ImportSummary
@@ -22,6 +24,7 @@ def import_dicomweb(
     study_date: str | None = None,
     limit: int | None = None,
     name: str | None = None,
+    options: ImportOptions | None = None,
 ) -> ImportSummary:
     """Fetch the images a query selects into a dataset folder; what is there is not fetched again.
 
@@ -32,6 +35,7 @@ def import_dicomweb(
         study_date: ``YYYYMMDD`` or a range ``YYYYMMDD-YYYYMMDD``.
         limit: At most so many image files.
         name: Of the dataset.
+        options: Its sheet of labels, joined before the keys are replaced.
 
     Raises:
         InputError: When the server cannot be reached or refuses, or ``output`` holds other things.
@@ -45,7 +49,8 @@ def import_dicomweb(
     if settings.offline():
         raise DataUnavailableError("--dicomweb needs the network", hint="leave out --offline")
     server = DicomwebServer(url)
-    store = DicomwebStore(output, name or output.resolve().name, load_pseudonyms())
+    labels = labels_from(options or ImportOptions())
+    store = DicomwebStore(output, name or output.resolve().name, load_pseudonyms(), labels)
     query = Query(modalities=modalities, study_date=study_date)
     missing = find_missing(server, query, store, limit)
     with told_on_interrupt(f"kept what was fetched in {output}; run again to go on"):
@@ -53,4 +58,5 @@ def import_dicomweb(
     if not store.records:
         first = f"; first failure: {store.skipped[0][1]}" if store.skipped else ""
         raise InputError(f"no image was imported{first}", hint=store.counted or "check the query")
+    check_labelled(store.records, labels)
     return store.save()

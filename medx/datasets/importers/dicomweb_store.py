@@ -14,6 +14,7 @@ from medx.core.errors import InputError
 from medx.core.pseudonyms import Pseudonyms
 from medx.datasets.importers.base import Imported, Skipped
 from medx.datasets.importers.dicom import modality_of, notes_on, write_copy
+from medx.datasets.importers.dicom_labels import DicomLabels
 from medx.datasets.importers.dicom_records import NO_IMAGES, why_no_image
 from medx.datasets.importers.dicomweb_server import (
     DicomwebServer,
@@ -50,8 +51,11 @@ SAVE_EVERY, SAVE_SHARE = 10.0, 20.0
 class DicomwebStore:
     """The dataset folder that grows."""
 
-    def __init__(self, output: Path, name: str, pseudonyms: Pseudonyms) -> None:
+    def __init__(
+        self, output: Path, name: str, pseudonyms: Pseudonyms, labels: DicomLabels | None
+    ) -> None:
         self.output, self.name, self.pseudonyms = output, name, pseudonyms
+        self.labels = labels
         self.held: Dataset | None = None
         self.records: list[Record] = []
         self.files: set[str] = set()
@@ -85,7 +89,8 @@ class DicomwebStore:
         except InputError as error:
             raise FetchError(str(error)) from error
         self.without_patient += instance.by_study
-        self.records.extend(instance.records(path))
+        label = self.labels.label_of(dataset, path) if self.labels else None
+        self.records.extend(instance.records(path, label))
         self.files.add(code)
         if time.monotonic() - self._saved > max(SAVE_EVERY, SAVE_SHARE * self._cost):
             self.save()
@@ -102,7 +107,7 @@ class DicomwebStore:
             name=self.name,
             records=tuple(self.records),
             root=self.output,
-            classes=(),
+            classes=self.labels.classes if self.labels else (),
             modality=modality_of(self.records),
             description=DESCRIPTION,
             skipped=tuple(self.skipped),

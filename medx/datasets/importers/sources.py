@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import yaml
@@ -13,11 +13,14 @@ from medx.core.errors import DataUnavailableError, InputError, UnknownNameError
 from medx.datasets import medmnist
 from medx.datasets.importers import FORMATS
 from medx.datasets.importers.base import Imported, Importer, ImportOptions
+from medx.datasets.importers.colour import shows_colour
 from medx.datasets.importers.recognise import recognise
 from medx.datasets.manifest_files import ABOUT_FILE
 from medx.datasets.presets import PRESETS, Preset, import_preset
 
 AUTO = "auto"
+#: Formats that do not say whether their images are in colour.
+OF_FILES = frozenset({"folder", "table", "coco", "voc", "labelme", "bbbc041-json"})
 
 
 def known_formats() -> tuple[str, ...]:
@@ -51,14 +54,34 @@ def read_source(
     path = Path(source)
     if not path.exists():
         return _read_named(source, format_name, options, download=download)
+    if format_name == AUTO and source in PRESETS:
+        format_name = source
     if format_name == AUTO:
         format_name, why = recognise(path)
         note(f"recognised {source} as {format_name}: {why}")
+    if options.labels and format_name != "dicom":
+        raise InputError(
+            "--labels goes with DICOM", hint="import the sheet itself: it names the images"
+        )
+    _check_columns(options, format_name)
     if preset := PRESETS.get(format_name):
         return import_preset(preset, path, options)
     importer: Importer = FORMATS.load(format_name)
     imported = importer(path, options)
-    return replace(imported, synthetic=imported.synthetic or _is_synthetic(path))
+    return replace(
+        imported,
+        synthetic=imported.synthetic or _is_synthetic(path),
+        colour=imported.colour or (format_name in OF_FILES and shows_colour(imported)),
+    )
+
+
+def _check_columns(options: ImportOptions, format_name: str) -> None:
+    given = [
+        f.name for f in fields(options) if f.name.endswith("_column") and getattr(options, f.name)
+    ]
+    if given and format_name != "table":
+        name = f"--{given[0].replace('_', '-')}"
+        raise InputError(f"{name} is for tables, not for {format_name}", hint="use --format table")
 
 
 def _is_synthetic(path: Path) -> bool:
