@@ -1,6 +1,7 @@
 import json
 
 import pytest
+from PIL import Image as PILImage
 from test_datasets.layouts import (
     coco_value,
     labelme_value,
@@ -12,6 +13,7 @@ from test_datasets.layouts import (
 from test_datasets.test_medmnist import write_npz
 
 from medx.core.errors import InputError, UnknownNameError
+from medx.datasets.importers.base import ImportOptions
 from medx.datasets.importers.recognise import recognise
 from medx.datasets.importers.sources import read_source
 
@@ -84,3 +86,23 @@ def test_unknown_names_get_near_ones(tmp_path):
         read_source(str(tmp_path), "cocoo")
     with pytest.raises(InputError, match="no such file"):
         read_source(str(tmp_path / "gone.csv"))
+
+
+def test_colour_is_seen_not_guessed_from_the_file(tmp_path):
+    write_folders(tmp_path / "colour", "A/1.png", "B/2.png")
+    assert read_source(str(tmp_path / "colour")).colour
+    for name in ("A/1.png", "B/2.png"):
+        (tmp_path / "grey" / name).parent.mkdir(parents=True)
+        PILImage.linear_gradient("L").convert("RGB").save(tmp_path / "grey" / name)
+    assert not read_source(str(tmp_path / "grey")).colour
+
+
+def test_a_preset_is_known_by_the_name_of_its_folder(tmp_path):
+    write_voc(tmp_path / "bccd", {"a.jpg": [("RBC", 1, 1, 9, 9)]})
+    assert read_source("bccd").licence == "MIT"  # tests run in tmp_path
+
+
+def test_columns_are_for_tables(tmp_path):
+    write_folders(tmp_path / "src", "A/1.png", "B/2.png")
+    with pytest.raises(InputError, match="--label-column is for tables, not for folder"):
+        read_source(str(tmp_path / "src"), options=ImportOptions(label_column="x"))

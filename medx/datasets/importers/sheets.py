@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import math
+import warnings
 import zipfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -68,12 +70,14 @@ def _read_xlsx(path: Path) -> tuple[list[str], list[Row]]:
         with zipfile.ZipFile(path) as archive:
             if sum(member.file_size for member in archive.infolist()) > MAX_WORKBOOK:
                 raise InputError(f"{path} is too large to be a table")
-        workbook = load_workbook(path, read_only=True, data_only=True)
-        try:
-            cells: Iterator[tuple[Any, ...]] = workbook.worksheets[0].iter_rows(values_only=True)
-            return _rows(next(cells, ()), cells)
-        finally:
-            workbook.close()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of drop-down lists and styles that do not matter here
+            workbook = load_workbook(path, read_only=True, data_only=True)
+            with closing(workbook):
+                cells: Iterator[tuple[Any, ...]] = workbook.worksheets[0].iter_rows(
+                    values_only=True
+                )
+                return _rows(next(cells, ()), cells)
     except InputError:
         raise
     except Exception as error:  # the reader raises anything on a damaged workbook

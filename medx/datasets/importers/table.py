@@ -110,7 +110,7 @@ def _find_columns(path: Path, names: list[str], options: ImportOptions) -> _Colu
     if image is None:
         raise InputError(
             f"{path} has no column of image paths that medx knows: {', '.join(names)}",
-            hint="name it with --path-column",
+            hint="name it with --path-column, or the layout with --format",
         )
     extra = tuple(n for n in names if n and n not in taken and not _IDENTIFYING.search(_plain(n)))
     return _Columns(path=image, extra=extra, **given)
