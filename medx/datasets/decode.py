@@ -8,6 +8,7 @@ from contextlib import closing
 from medx.core.console import track
 from medx.core.errors import MedxError
 from medx.core.images import Pixels, resize, to_grey, to_rgb
+from medx.core.quiet import quiet
 from medx.core.threads import map_in_threads
 from medx.datasets.manifest import Dataset, Record
 
@@ -38,5 +39,6 @@ def decode_in_order(
         except MedxError as error:
             return error
 
-    with closing(map_in_threads(attempt, records)) as results:
+    # Silencing the decoders once costs less than for each image.
+    with quiet(), closing(map_in_threads(attempt, records)) as results:
         yield from track(results, description, total=len(records))
