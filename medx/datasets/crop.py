@@ -15,6 +15,7 @@ from medx.core.errors import InputError, MedxError
 from medx.core.files import atomic_dir, safe_name
 from medx.core.images import Pixels
 from medx.core.values import Value
+from medx.datasets.crop_window import clip, crop_window
 from medx.datasets.importers.saving import SKIPPED_FILE, SkippedFile, check_output, write_skipped
 from medx.datasets.label_map import LabelMap
 from medx.datasets.manifest import Box, Dataset, Record
@@ -55,35 +56,6 @@ class CropSummary(Value):
     dropped: int = Field(description="Boxes left out because the label map drops their class.")
     cut_at_border: int = Field(description="Crops of boxes that reach outside their image.")
     skipped: list[SkippedFile]
-
-
-def crop_window(
-    box: Box, size: tuple[int, int], *, margin: float
-) -> tuple[int, int, int, int] | None:
-    """Return left, top, right, bottom of a crop inside the image, or None when nothing is in it.
-
-    The part of the box that lies in the image is always inside; the margin stops at the border.
-
-    Args:
-        box: In pixels of the image.
-        size: Width and height of the image.
-        margin: Share of the box's width and height, added on each side.
-    """
-    inside = _clip((box.x, box.y, box.x + box.width, box.y + box.height), size)
-    if inside is None:
-        return None
-    across, down = round(box.width * margin), round(box.height * margin)
-    left, top, right, bottom = inside
-    return _clip((left - across, top - down, right + across, bottom + down), size)
-
-
-def _clip(
-    corners: tuple[int, int, int, int], size: tuple[int, int]
-) -> tuple[int, int, int, int] | None:
-    left, top, right, bottom = corners
-    width, height = size
-    left, top, right, bottom = max(left, 0), max(top, 0), min(right, width), min(bottom, height)
-    return (left, top, right, bottom) if left < right and top < bottom else None
 
 
 def crop_dataset(
@@ -185,7 +157,7 @@ class _Cutter:
             self.skipped.append((parent.path, f"box {i} {reason}"))
             return None
         left, top, right, bottom = window
-        outside = _clip((box.x, box.y, box.x + box.width, box.y + box.height), size)
+        outside = clip((box.x, box.y, box.x + box.width, box.y + box.height), size)
         self.cut_at_border += outside != (box.x, box.y, box.x + box.width, box.y + box.height)
         name = self._name(parent, i)
         path = f"{IMAGES_FOLDER}/{name}.png"

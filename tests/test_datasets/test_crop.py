@@ -8,7 +8,8 @@ from PIL import Image as PILImage
 from test_datasets.layouts import write_image
 
 from medx.core.errors import InputError
-from medx.datasets.crop import CropConfig, crop_dataset, crop_window
+from medx.datasets.crop import CropConfig, crop_dataset
+from medx.datasets.crop_window import crop_window
 from medx.datasets.label_map import read_label_map
 from medx.datasets.manifest import Box, Dataset, Record
 from medx.datasets.manifest_files import file_reader, load_manifest

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -145,8 +144,3 @@ def label_of_boxes(record: Record, classes: Sequence[str]) -> str | None:
     order = {name: i for i, name in enumerate(classes)}
     labels = {box.label for box in record.boxes}
     return "|".join(sorted(labels, key=lambda name: (order.get(name, len(order)), name))) or None
-
-
-def classes_by_count(labels: Iterable[str]) -> tuple[str, ...]:
-    """Return class names sorted by name; a stable order for layouts that give none."""
-    return tuple(sorted(Counter(labels)))

@@ -7,17 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from medx.core.errors import InputError
-from medx.datasets.importers.base import Imported, ImportOptions, Skipped
-from medx.datasets.importers.boxes import (
-    AnnotatedImage,
-    box_from_corners,
+from medx.datasets.importers.annotations import (
     folder_below,
     image_root,
     import_annotated,
     read_json_files,
-    read_size,
     split_of_file,
 )
+from medx.datasets.importers.base import Imported, ImportOptions, Skipped
+from medx.datasets.importers.boxes import AnnotatedImage, box_from_corners, read_size
 from medx.datasets.manifest import Box
 
 

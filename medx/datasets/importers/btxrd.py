@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from medx.core.errors import InputError
+from medx.datasets.importers.annotations import annotation_files
 from medx.datasets.importers.base import Imported, ImportOptions, Skipped, with_unique_ids
-from medx.datasets.importers.boxes import AnnotatedImage, BoxSanity, annotation_files
+from medx.datasets.importers.boxes import AnnotatedImage, BoxSanity
 from medx.datasets.importers.images import ImageFinder
 from medx.datasets.importers.labelme import read_labelme_files
 from medx.datasets.importers.sheets import Row, read_sheet

@@ -7,18 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from medx.core.errors import InputError
-from medx.datasets.importers.base import Imported, ImportOptions, Skipped
-from medx.datasets.importers.boxes import (
-    AnnotatedImage,
+from medx.datasets.importers.annotations import (
     annotation_files,
-    box_from_corners,
     folder_below,
     image_root,
     import_annotated,
     read_json,
-    read_size,
     split_of_folder,
 )
+from medx.datasets.importers.base import Imported, ImportOptions, Skipped
+from medx.datasets.importers.boxes import AnnotatedImage, box_from_corners, read_size
 from medx.datasets.manifest import Box
 
 

@@ -14,9 +14,10 @@ from medx.datasets import medmnist
 from medx.datasets.importers import FORMATS
 from medx.datasets.importers.base import Imported, Importer, ImportOptions
 from medx.datasets.importers.colour import shows_colour
+from medx.datasets.importers.preset import import_preset
 from medx.datasets.importers.recognise import recognise
 from medx.datasets.manifest_files import ABOUT_FILE
-from medx.datasets.presets import PRESETS, Preset, import_preset
+from medx.datasets.presets import PRESETS, Preset
 
 AUTO = "auto"
 #: Formats that do not say whether their images are in colour.
