@@ -1,10 +1,17 @@
 import csv
 import shutil
+from contextlib import suppress
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from test_datasets.dicom_files import identifying, leaks, write_dicom
 
+from medx.core.errors import InputError
+from medx.core.images import read_image
+from medx.datasets.importers.base import ImportOptions
+from medx.datasets.importers.dicom import import_dicom
 from medx.datasets.importers.dicom_records import age_in_years
 from medx.datasets.manifest_files import load_manifest
 
@@ -118,6 +125,35 @@ def test_damaged_files_are_skipped_and_listed(cli, tmp_path):
     assert {row["path"] for row in summary["skipped"]} <= {"b.dcm", "c.dcm", "many.dcm"}
     with (tmp_path / "d" / "skipped.csv").open() as stream:
         assert {"b.dcm", "many.dcm"} <= {row["path"] for row in csv.DictReader(stream)}
+
+
+MUTATION = st.lists(
+    st.tuples(st.integers(132, 1200), st.binary(min_size=1, max_size=8)), max_size=5
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(mutation=MUTATION, cut=st.integers(132, 3000))
+def test_a_damaged_file_ends_in_a_record_or_a_reason(tmp_path_factory, mutation, cut):
+    folder = tmp_path_factory.mktemp("fuzz")
+    write_dicom(folder / "a.dcm")
+    content = bytearray((folder / "a.dcm").read_bytes())
+    for at, new in mutation:
+        content[at : at + len(new)] = new
+    (folder / "a.dcm").write_bytes(content[:cut])
+    write_dicom(folder / "good.dcm")
+    imported = import_dicom(folder, ImportOptions())
+    assert any(record.path == "good.dcm" for record in imported.records)
+    with suppress(InputError):
+        imported.copier.copy(folder / "a.dcm", folder / "copy.dcm")
+        read_image(folder / "copy.dcm")
+
+
+def test_files_without_a_suffix_are_recognised(cli, tmp_path):
+    write_dicom(tmp_path / "t" / "x" / "IM0001")
+    result = cli("data", "import", tmp_path / "t", "--output", tmp_path / "d", "--json")
+    assert result.json["images"] == 1
+    assert "DICOM files without a suffix" in result.stderr
 
 
 def test_a_patient_id_everybody_has_is_pointed_out(cli, tmp_path):

@@ -1,4 +1,6 @@
 import json
+import os
+import signal
 import socket
 import sys
 import threading
@@ -147,6 +149,17 @@ def test_a_server_that_dies_ends_the_import_and_keeps_what_was_fetched(cli, arch
         "connection failed"
     }
     assert len(load_manifest(tmp_path / "d").records) == 1
+
+
+def test_ctrl_c_keeps_what_was_fetched(cli, archive, tmp_path):
+    def interrupt(request):
+        os.kill(os.getpid(), signal.SIGINT)
+
+    archive.trouble = {"instance": [None, None, interrupt]}
+    result = fetch(cli, archive)
+    assert result.exit_code == 130
+    assert "kept what was fetched in d; run again to go on" in result.stderr
+    assert len(load_manifest(tmp_path / "d").records) == 2
 
 
 @pytest.mark.parametrize("limit", ["MAX_ANSWER", "MAX_INSTANCE"])

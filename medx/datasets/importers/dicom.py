@@ -26,6 +26,7 @@ from medx.datasets.importers.dicom_records import (
     MODALITIES,
     Instance,
     describe_instance,
+    has_preamble,
     why_no_image,
 )
 from medx.datasets.manifest import Record
@@ -96,9 +97,10 @@ class _Tree:
             if kind := why_no_image(header):
                 self.kinds[kind] += 1
                 return
-            instance = describe_instance(header, self.pseudonyms)
+            identity = Identity(header)
+            instance = describe_instance(header, identity, self.pseudonyms)
             # A folder named after its patient would be written down as the dataset's root.
-            named = Identity(header).is_in_path(f"{self.root.resolve().name}/{shown}")
+            named = identity.is_in_path(f"{self.root.resolve().name}/{shown}")
         except Exception as error:  # pydicom raises anything on a damaged header
             # Its messages quote what they stumbled over: a patient's name, perhaps.
             self.skipped.append((shown, f"unreadable DICOM header ({type(error).__name__})"))
@@ -208,7 +210,7 @@ def write_copy(dataset: Any, target: Path, pseudonyms: Pseudonyms) -> Instance:
     """
     with quiet():
         try:
-            instance = describe_instance(dataset, pseudonyms)
+            instance = describe_instance(dataset, Identity(dataset), pseudonyms)
             copy = deidentify(dataset, pseudonyms, patient=instance.group)
             with atomic_path(target) as temporary:
                 copy.save_as(temporary, enforce_file_format=True)
@@ -217,15 +219,6 @@ def write_copy(dataset: Any, target: Path, pseudonyms: Pseudonyms) -> Instance:
         except Exception as error:  # pydicom raises anything on a damaged dataset
             raise InputError(f"a damaged DICOM file ({type(error).__name__})") from error
     return instance
-
-
-def has_preamble(path: Path) -> bool:
-    """Return True when a file starts as DICOM files do."""
-    try:
-        with path.open("rb") as stream:
-            return stream.read(132)[128:] == b"DICM"
-    except OSError:
-        return False
 
 
 def _files(source: Path) -> list[Path]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from medx.core.dicom_identity import IDENTITY_TAGS, Identity
@@ -66,6 +67,15 @@ class Instance:
             )
 
 
+def has_preamble(path: Path) -> bool:
+    """Return True when a file starts as DICOM files do."""
+    try:
+        with path.open("rb") as stream:
+            return stream.read(132)[128:] == b"DICM"
+    except OSError:
+        return False
+
+
 def why_no_image(header: Any) -> str | None:
     """Return the kind of a DICOM object that is not an image, or None for an image."""
     meta = getattr(header, "file_meta", {})
@@ -79,11 +89,12 @@ def why_no_image(header: Any) -> str | None:
     return f"{kind} without pixels" if kind in MODALITIES else kind
 
 
-def describe_instance(header: Any, pseudonyms: Pseudonyms) -> Instance:
+def describe_instance(header: Any, identity: Identity, pseudonyms: Pseudonyms) -> Instance:
     """Return what a manifest may say of an image; identifiers become keyed codes.
 
     Args:
         header: A pydicom dataset with ``HEADER_TAGS`` as far as the file has them.
+        identity: What in it no column may repeat.
         pseudonyms: Where the codes come from.
 
     Raises:
@@ -97,7 +108,6 @@ def describe_instance(header: Any, pseudonyms: Pseudonyms) -> Instance:
         raise ValueError(f"it claims {frames} frames")
     patient = _patient(header)
     study = _text(header, "StudyInstanceUID")
-    identity = Identity(header)
     maker, model = (_open(header, t, identity) for t in ("Manufacturer", "ManufacturerModelName"))
     columns = {
         "modality": _code(header, "Modality", identity),

@@ -77,9 +77,13 @@ class DicomwebStore:
         Raises:
             FetchError: When it is damaged or not the one that was asked for.
         """
-        if str(dataset.get("SOPInstanceUID", "")) != found.instance:
+        try:
+            uid, kind = str(dataset.get("SOPInstanceUID", "")), why_no_image(dataset)
+        except Exception as error:  # pydicom decodes late, and raises anything on a damaged value
+            raise FetchError(f"a damaged DICOM file ({type(error).__name__})") from error
+        if uid != found.instance:
             raise FetchError("the server sent another instance than the one asked for")
-        if kind := why_no_image(dataset):
+        if kind:
             self.kinds[kind] += 1
             return
         code = self.code_of(found)

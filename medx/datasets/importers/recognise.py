@@ -11,6 +11,7 @@ from typing import Any
 
 from medx.core.errors import InputError
 from medx.core.images import IMAGE_SUFFIXES
+from medx.datasets.importers.dicom_records import has_preamble
 from medx.datasets.importers.sheets import TABLE_SUFFIXES
 from medx.datasets.manifest_files import ABOUT_FILE
 
@@ -93,6 +94,8 @@ def _clues(folder: Path, files: list[Path]) -> list[tuple[str, str]]:
     clues += [(name, "its JSON files") for name in jsons if name]
     if DICOM & kinds.keys():
         clues.append(("dicom", f"{sum(kinds[s] for s in DICOM)} DICOM files"))
+    elif any(has_preamble(path) for path in _first(files, "")):
+        clues.append(("dicom", "DICOM files without a suffix"))
     own = (folder / ABOUT_FILE).is_file()
     tables = [
         path for path in files if path.suffix.lower() in TABLE_SUFFIXES and path.parent == folder
