@@ -1,5 +1,6 @@
 from collections import Counter
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -60,7 +61,8 @@ def test_every_label_is_within_two_of_its_units_of_the_wanted_count(units, fract
     sides = assign_units(units, fractions, seed=seed)
     for label in {label for unit in units for label in unit.labels}:
         off = max(deviations(units, sides, fractions, lambda u, name=label: u.labels.get(name, 0)))
-        largest = max(unit.labels.get(label, 0) for unit in units)
+        counts = [unit.labels[label] for unit in units if label in unit.labels]
+        largest = max(counts) if len(counts) >= len(fractions) else np.inf
         assert off <= 2 * largest + 1e-6 or few_units(units, fractions)
 
 
@@ -89,6 +91,13 @@ def test_large_units_do_not_all_go_to_the_largest_split():
     sides = assign_units(units, (0.7, 0.15, 0.15), seed=0)
     large = Counter(sides[:100])
     assert [large[i] for i in range(3)] == pytest.approx([70, 15, 15], abs=1)
+
+
+@pytest.mark.parametrize("each", [1, 2, 3, 5])
+def test_many_rare_labels_do_not_all_round_to_one_split(each):
+    units = [Unit(size=1, labels={f"l{i // each}": 1}) for i in range(1200)]
+    held = Counter(assign_units(units, (0.7, 0.15, 0.15), seed=0))
+    assert [held[i] for i in range(3)] == pytest.approx([840, 180, 180], abs=1)
 
 
 def test_without_labels_only_sizes_count():

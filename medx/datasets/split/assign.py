@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 import numpy as np
 
 from medx.datasets.manifest import Record
+
+#: Units that are looked at for each that is moved: all of them would be quadratic.
+MOST_COMPARED = 256
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,10 +49,10 @@ def assign_units(units: Sequence[Unit], fractions: Sequence[float], *, seed: int
         seed: Decides among equals.
     """
     shares = [fraction / sum(fractions) for fraction in fractions]
-    placement = _Placement(units, shares)
-    order = [int(i) for i in np.random.default_rng(seed).permutation(len(units))]
+    shuffled = [int(i) for i in np.random.default_rng(seed).permutation(len(units))]
+    placement = _Placement(units, shares, shuffled)
     # By powers of two: sorted to the last record, sizes would leave the seed nothing to decide.
-    order.sort(key=lambda unit: -units[unit].size.bit_length())
+    order = sorted(shuffled, key=lambda unit: -units[unit].size.bit_length())
     holders: dict[str, list[int]] = {}
     for unit in order:
         for label in units[unit].labels:
@@ -64,33 +68,48 @@ def assign_units(units: Sequence[Unit], fractions: Sequence[float], *, seed: int
 class _Placement:
     """Where each unit is, and what each split still lacks of its wanted counts."""
 
-    def __init__(self, units: Sequence[Unit], shares: Sequence[float]) -> None:
+    def __init__(
+        self, units: Sequence[Unit], shares: Sequence[float], shuffled: Sequence[int]
+    ) -> None:
         self.units = units
+        self.shuffled = shuffled
         self.sides = [-1] * len(units)
         self.splits = range(len(shares))
         self.shares = shares
-        self.room = [share * sum(unit.size for unit in units) for share in shares]
+        self.unplaced = sum(unit.size for unit in units)
+        self.room = [share * self.unplaced for share in shares]
         counts: Counter[str] = Counter()
         for unit in units:
             counts.update(unit.labels)
         self.lacking = {name: [share * n for share in shares] for name, n in counts.items()}
 
-    def place(self, order: Iterable[int], label: str | None = None) -> None:
+    def place(self, order: Sequence[int], label: str | None = None) -> None:
         """Put each unit that has no place where most of ``label`` is lacking, then most records.
 
         Most for the split's share: the most in records would send every large unit to train.
         """
         lacking = self.room if label is None else self.lacking[label]
+        # Labels too rare for every split would all round the same way, so for them also counts
+        # what the labels before have left out of balance.
+        rare = len(order) < len(self.shares)
+        carry = [
+            (room - share * self.unplaced) * rare
+            for room, share in zip(self.room, self.shares, strict=True)
+        ]
         for unit in order:
             if self.sides[unit] < 0:
                 size = self.units[unit].size
-                count = size if label is None else self.units[unit].labels[label]
+                half = (size if label is None else self.units[unit].labels[label]) / 2
                 needs = [
                     # Half the unit counts as placed, as in Webster's method of apportionment.
-                    ((lack - count / 2) / share, (room - size / 2) / share)
-                    for lack, room, share in zip(lacking, self.room, self.shares, strict=True)
+                    (
+                        (lacking[s] + min(max(carry[s], -half), half) - half) / share,
+                        (self.room[s] - size / 2) / share,
+                    )
+                    for s, share in enumerate(self.shares)
                 ]
                 self.move(unit, needs.index(max(needs)))
+                self.unplaced -= size
 
     def move(self, unit: int, side: int) -> None:
         """Put a unit into a split, taking it out of the one it is in."""
@@ -127,7 +146,7 @@ class _Placement:
                 held = Counter(self.sides)
 
     def _best_of(self, donor: int, receiver: int) -> int:
-        """Return the unit whose move leaves sizes and labels nearest to the wanted ones."""
+        """Return a unit whose move leaves sizes and labels near the wanted ones."""
 
         def cost(unit: int) -> float:
             size = self.units[unit].size
@@ -137,4 +156,5 @@ class _Placement:
                 for label, count in self.units[unit].labels.items()
             )
 
-        return min((unit for unit, side in enumerate(self.sides) if side == donor), key=cost)
+        held = (unit for unit in self.shuffled if self.sides[unit] == donor)
+        return min(islice(held, MOST_COMPARED), key=cost)
