@@ -68,7 +68,7 @@ class DicomwebServer:
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
-        self.address = f"{parts.hostname}{parts.path}"
+        self.address = parts.netloc.rpartition("@")[2] + parts.path  # without a password
         session = requests.Session()
         if token := os.environ.get(TOKEN_VARIABLE):
             session.auth = _bearer(token)
