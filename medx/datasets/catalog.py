@@ -23,8 +23,8 @@ def load_dataset(name: str, *, data_dir: Path | None = None, download: bool = Tr
     """Return the dataset that a name or a folder stands for.
 
     Args:
-        name: ``phantom-cxr``, ``phantom-smear``, a MedMNIST flag with an optional ``_64``, ``_128`` or ``_224``, or
-            the path of a folder with a ``manifest.csv``.
+        name: ``phantom-cxr``, ``phantom-smear``, a MedMNIST flag with an optional ``_64``, ``_128``
+            or ``_224``, or the path of a folder with a ``manifest.csv``.
         data_dir: Searched for MedMNIST files before ``MEDX_DATA_DIR`` and the cache.
         download: Fetch what is not on this machine.
 
