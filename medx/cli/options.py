@@ -32,6 +32,14 @@ DatasetOption = Annotated[
         show_default=False,
     ),
 ]
+RunOption = Annotated[
+    str | None,
+    typer.Option(
+        "--run",
+        help="Folder or name of a train run. [default: the latest of the dataset]",
+        show_default=False,
+    ),
+]
 DataDirOption = Annotated[
     Path | None,
     typer.Option("--data-dir", help="Folder that holds .npz datasets (or set MEDX_DATA_DIR)."),
@@ -43,6 +51,9 @@ LimitOption = Annotated[
 DeviceOption = Annotated[Device, typer.Option("--device", help="Where to compute.")]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of everything random.")]
 BatchSizeOption = Annotated[int, typer.Option("--batch-size", min=1, help="Images at a time.")]
+ResamplesOption = Annotated[
+    int, typer.Option("--resamples", min=1, help="Bootstrap samples of the 95 % intervals.")
+]
 NameOption = Annotated[
     str | None, typer.Option("--name", help="Name of the run folder. [default: a timestamp]")
 ]
