@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import Field, ValidationError
 
 from classify.calibration import Calibration
-from classify.model import Network, build_model
+from classify.model import Ensemble, Network, build_model
 from medx.core.errors import CheckpointError, MedxError
 from medx.core.files import sha256_file, write_json
 from medx.core.runs import load_json
@@ -23,14 +23,16 @@ RETRAIN = "train again: medx classify train"
 class ModelDescription(Value):
     """Everything besides the weights that a prediction depends on."""
 
-    schema_version: int = 1
+    schema_version: int = 2
     architecture: str
+    members: int = Field(ge=1, description="Networks that answer together.")
     classes: list[str] = Field(min_length=2)
     size: int = Field(ge=1)
     colour: bool
     mean: list[float]
     std: list[float]
-    horizontal_flip: bool = Field(description="Average over each image and its mirror image.")
+    normalise: str = Field(description="dataset, or image: each standardised by itself as well.")
+    tta: str = Field(description="Views that logits are averaged over: none, mirror or shifts.")
     temperature: float = Field(gt=0)
     bias: list[float] = Field(description="One a class, added after the temperature.")
     operating_point: float | None
@@ -70,17 +72,27 @@ def load_checkpoint(run_dir: Path) -> tuple[Network, ModelDescription]:
             hint=RETRAIN,
         )
     try:
-        network = build_model(
-            description.architecture,
-            len(description.classes),
-            3 if description.colour else 1,
-            size=description.size,
-        )
+        network = build_described(description)
         network.load_state_dict(tensors)
     except (RuntimeError, MedxError) as error:
         reason = str(error).splitlines()[0]
         raise CheckpointError(f"{weights} does not fit its description: {reason}") from error
     return network.eval(), description
+
+
+def build_described(description: ModelDescription) -> Network:
+    """Build the network that a description is of; its weights are still to be loaded."""
+    members = [
+        build_model(
+            description.architecture,
+            len(description.classes),
+            3 if description.colour else 1,
+            size=description.size,
+            normalise=description.normalise,
+        )
+        for _ in range(description.members)
+    ]
+    return members[0] if len(members) == 1 else Ensemble(members)
 
 
 def save_description(run_dir: Path, description: ModelDescription) -> None:

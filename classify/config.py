@@ -6,17 +6,31 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
+from classify.operating_rules import parse_decision, parse_rule
+
 LOSSES = ("focal", "cross-entropy")
 PRECISIONS = ("fp32", "bf16", "fp16")
-OPERATING_POINTS = ("balanced_accuracy", "f1")
+CALIBRATIONS = ("temperature", "vector", "none")
+LABEL_SHIFTS = ("em", "bbse")
+FRAMES = ("first", "all")
+SCHEDULES = ("one-cycle", "cosine")
+AUGMENTATIONS = ("radiograph", "microscopy", "none")
+NORMALISATIONS = ("dataset", "image")
+TEST_TIME_VIEWS = ("none", "mirror", "shifts")
+TRAINED_ON = ("train", "folds")
+KEPT_EPOCHS = ("best", "last")
+CLASS_WEIGHTS = ("inverse-frequency", "class-balanced")
 COMPACT_CNN = "compact-cnn"
+DEFAULT_RECIPE = "small-scratch"
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    """Everything that decides what training makes of a dataset.
+    """Everything that decides what training makes of a dataset; the recipe ``small-scratch``.
 
     Args:
+        recipe: Name of the recipe that the settings started from.
+        recipe_reason: Why it was taken when nobody named one.
         dataset: Name or folder; None takes ``medx.datasets.catalog.default_dataset``.
         limit: Use only the first N records of train and of val.
         model: ``compact-cnn`` or any timm name.
@@ -24,68 +38,135 @@ class TrainConfig:
         weights: A ``.safetensors`` file to start a timm model from instead.
         size: Side of the square input in pixels; None takes the native size up to 64 for
             ``compact-cnn`` and the model's own for timm.
+        normalise: ``dataset`` subtracts mean and divides by spread of train, by channel; ``image``
+            standardises each image by its own, as ``compact-cnn`` always does.
+        members: Networks of the ensemble; each starts from a seed of its own.
+        train_on: ``train``; or ``folds``: each member learns from all but one fold of train and
+            val, and what val decides is decided on the predictions for the folds left out.
         epochs: Passes over train.
         batch_size: Images a step; None takes 128, or fewer where an epoch of a small dataset
             would have too few steps to learn from.
-        learning_rate: Peak of the one-cycle schedule.
+        accumulate: Parts that a step's batch is computed in, one after another, to need less
+            memory; only batch norm sees a difference.
+        learning_rate: Peak of the schedule.
+        schedule: ``one-cycle`` (Smith 2018), or ``cosine`` after a linear warm-up.
+        warmup_epochs: Length of that warm-up; of ``cosine`` alone.
         weight_decay: AdamW's, on weights that are not biases or norms.
         loss: ``focal`` (Lin et al. 2017) or ``cross-entropy``.
         focal_gamma: Focusing exponent; 0 is cross-entropy.
-        focal_alpha: ``balanced`` weighs classes by inverse frequency in train; None weighs all
-            alike; else one weight a class.
+        class_weights: ``inverse-frequency`` of the class in train, ``class-balanced`` (effective
+            number of images, Cui et al. 2019), one weight a class, or None for all alike.
+        class_balanced_beta: Overlap of images that ``class-balanced`` assumes, 0 (none) to 1.
+        logit_adjustment: Exponent of the class prior that the loss allows for (Menon et al. 2021);
+            0 is off. It replaces balanced sampling.
         balanced_sampling: Draw every class equally often in training, however rare it is.
         label_smoothing: Share of the target spread over all classes, 0 to 1.
         mixup_alpha: Both parameters of the Beta distribution of mixup; 0 is off.
-        augment: Small affine changes, gamma, contrast and noise.
-        horizontal_flip: Mirror at random in training, and average over both at prediction; for
-            images whose side does not matter.
+        cutmix_alpha: The same of cutmix; where both are on, each step draws one of them.
+        augmentation: ``radiograph``, ``microscopy`` or ``none``; None goes by the dataset's
+            modality, else by its colour.
+        horizontal_flip: Mirror radiographs at random; for images whose side does not matter.
+        tta: Views of an image whose logits a prediction averages: ``none`` is the image alone,
+            ``mirror`` adds its mirror image, ``shifts`` small shifts and zooms.
         ema_decay: Decay a step of the weight average that is validated and kept; 0 is off.
-        patience: Stop after so many epochs without a better val AUC; None never stops.
+        keep: The ``best`` epoch by val AUC, or the ``last``, whatever val says.
+        patience: Stop after so many epochs without a better val AUC; None never stops, nor does
+            keeping the last epoch.
         precision: ``fp32``, ``bf16`` or ``fp16``.
+        compile: Compile the network; pays in long trainings on a GPU.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
-        seed: Of initial weights, order, augmentation and mixup.
-        operating_point: What the threshold chosen on val maximises (two classes).
+        seed: Of initial weights, order, augmentation, mixup and folds.
+        calibration: Of probabilities, on val: ``temperature`` and a bias a class, ``vector`` (a
+            temperature a class too) or ``none``.
+        operating_point: What the threshold is chosen for on val (two classes):
+            ``balanced_accuracy`` (or ``youden``, the same), ``f1``, ``accuracy``,
+            ``sensitivity>=0.95``, ``specificity>=0.9``, ``cost=5`` (a miss costs five false
+            alarms), or other numbers in these.
     """
 
+    recipe: str = DEFAULT_RECIPE
+    recipe_reason: str | None = None
     dataset: str | None = None
     limit: int | None = None
     model: str = COMPACT_CNN
     pretrained: bool = True
     weights: str | None = None
     size: int | None = None
+    normalise: str = "dataset"
+    members: int = 1
+    train_on: str = "train"
     epochs: int = 20
     batch_size: int | None = None
+    accumulate: int = 1
     learning_rate: float = 3e-3
+    schedule: str = "one-cycle"
+    warmup_epochs: float = 1.0
     weight_decay: float = 0.05
     loss: str = "focal"
     focal_gamma: float = 1.0
-    focal_alpha: str | tuple[float, ...] | None = None
+    class_weights: str | tuple[float, ...] | None = None
+    class_balanced_beta: float = 0.999
+    logit_adjustment: float = 0.0
     balanced_sampling: bool = True
     label_smoothing: float = 0.0
     mixup_alpha: float = 0.0
-    augment: bool = True
+    cutmix_alpha: float = 0.0
+    augmentation: str | None = None
     horizontal_flip: bool = False
+    tta: str = "none"
     ema_decay: float = 0.99
+    keep: str = "best"
     patience: int | None = 10
     precision: str = "fp32"
+    compile: bool = False
     device: str = "auto"
     seed: int = 0
+    calibration: str = "temperature"
     operating_point: str = "balanced_accuracy"
 
     def __post_init__(self) -> None:
-        _check_integer(self, "epochs", low=1)
+        for name in ("epochs", "members", "accumulate"):
+            _check_integer(self, name, low=1)
         for name in ("size", "limit", "patience", "batch_size"):
             _check_integer(self, name, low=16 if name == "size" else 1, optional=True)
         _check_integer(self, "seed", low=0)
         _check_number(self, "learning_rate", above=0.0)
-        for name in ("weight_decay", "focal_gamma", "mixup_alpha"):
+        for name in (
+            "weight_decay",
+            "focal_gamma",
+            "mixup_alpha",
+            "cutmix_alpha",
+            "logit_adjustment",
+            "warmup_epochs",
+        ):
             _check_number(self, name, low=0.0)
-        for name in ("label_smoothing", "ema_decay"):
+        for name in ("label_smoothing", "ema_decay", "class_balanced_beta"):
             _check_number(self, name, low=0.0, below=1.0)
-        _check_choice(self, "loss", LOSSES)
-        _check_choice(self, "precision", PRECISIONS)
-        _check_choice(self, "operating_point", OPERATING_POINTS)
-        object.__setattr__(self, "focal_alpha", _parse_alpha(self.focal_alpha))
+        for name, known in _CHOICES.items():
+            _check_choice(self, name, known)
+        object.__setattr__(self, "operating_point", str(parse_rule(self.operating_point)))
+        if self.augmentation is not None:
+            _check_choice(self, "augmentation", AUGMENTATIONS)
+        object.__setattr__(self, "class_weights", _parse_weights(self.class_weights))
+        if self.train_on == "folds" and self.members < 2:
+            raise ValueError("train_on folds needs members >= 2: each leaves out one fold")
+        if self.logit_adjustment and self.balanced_sampling:
+            raise ValueError(
+                "logit_adjustment and balanced_sampling both allow for rare classes: set "
+                "balanced_sampling=false, or leave logit_adjustment at 0"
+            )
+
+
+_CHOICES = {
+    "loss": LOSSES,
+    "precision": PRECISIONS,
+    "calibration": CALIBRATIONS,
+    "schedule": SCHEDULES,
+    "normalise": NORMALISATIONS,
+    "tta": TEST_TIME_VIEWS,
+    "train_on": TRAINED_ON,
+    "keep": KEPT_EPOCHS,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,8 +180,14 @@ class EvaluateConfig:
         limit: Use only the first N records.
         batch_size: Images at a time.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
-        seed: Of the bootstrap.
+        seed: Of the bootstrap, the random samples of images shown and the map.
         resamples: Bootstrap samples of the 95 % intervals.
+        by: Columns of the manifest to measure subgroups by, besides ``source``.
+        label_map: A file, or ``old=new,old=``, that turns its classes into the classifier's.
+        operating_point: A rule or a threshold to decide by instead of the stored one.
+        label_shift: ``em`` or ``bbse``: also correct for another mix of classes, in figures of
+            their own; None does not.
+        level: Share of images whose conformal set is to hold the truth.
     """
 
     run: str | None = None
@@ -111,12 +198,54 @@ class EvaluateConfig:
     device: str = "auto"
     seed: int = 0
     resamples: int = 1000
+    by: tuple[str, ...] = ()
+    label_map: str | None = None
+    operating_point: str | None = None
+    label_shift: str | None = None
+    level: float = 0.95
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "resamples"):
             _check_integer(self, name, low=1)
         _check_integer(self, "limit", low=1, optional=True)
         _check_integer(self, "seed", low=0)
+        _keep_names(self, "by")
+        _check_decision(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompareConfig:
+    """What to compare, and on what.
+
+    Args:
+        runs: Folders or names of train runs.
+        datasets: Names or folders; empty takes the one the first run was trained on.
+        split: ``train``, ``val``, ``test`` or ``all``.
+        limit: Use only the first N records of each.
+        batch_size: Images at a time.
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        seed: Of the bootstrap.
+        resamples: Bootstrap samples.
+        label_map: A file, or ``old=new,old=``, for the datasets whose classes it names.
+    """
+
+    runs: tuple[str, ...] = ()
+    datasets: tuple[str, ...] = ()
+    split: str = "test"
+    limit: int | None = None
+    batch_size: int = 256
+    device: str = "auto"
+    seed: int = 0
+    resamples: int = 1000
+    label_map: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "resamples"):
+            _check_integer(self, name, low=1)
+        _check_integer(self, "limit", low=1, optional=True)
+        _check_integer(self, "seed", low=0)
+        for name in ("runs", "datasets"):
+            _keep_names(self, name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,6 +260,12 @@ class PredictConfig:
         limit: Use only the first N images.
         batch_size: Images at a time.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        operating_point: A rule or a threshold to decide by instead of the stored one.
+        label_shift: ``em`` or ``bbse``: also correct for another mix of classes, in columns of
+            their own; None does not.
+        level: Share of images whose conformal set is to hold the truth.
+        frames: Of files with several: the ``first`` or ``all``.
+        top_k: Classes to show of each image.
     """
 
     run: str | None = None
@@ -140,16 +275,30 @@ class PredictConfig:
     limit: int | None = None
     batch_size: int = 256
     device: str = "auto"
+    operating_point: str | None = None
+    label_shift: str | None = None
+    level: float = 0.95
+    frames: str = "first"
+    top_k: int = 1
 
     def __post_init__(self) -> None:
-        _check_integer(self, "batch_size", low=1)
+        for name in ("batch_size", "top_k"):
+            _check_integer(self, name, low=1)
         _check_integer(self, "limit", low=1, optional=True)
+        _check_choice(self, "frames", FRAMES)
+        _check_decision(self)
 
 
 def as_mapping(config: Any) -> dict[str, Any]:
     """Return a config as plain values that YAML and JSON can hold."""
     values = {field.name: getattr(config, field.name) for field in fields(config)}
     return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
+
+
+def _keep_names(config: object, name: str) -> None:
+    value = getattr(config, name)
+    names = value.split(",") if isinstance(value, str) else value or ()
+    object.__setattr__(config, name, tuple(str(part).strip() for part in names))
 
 
 def _check_integer(config: object, name: str, *, low: int, optional: bool = False) -> None:
@@ -184,24 +333,32 @@ def _check_number(
     object.__setattr__(config, name, number)
 
 
+def _check_decision(config: EvaluateConfig | PredictConfig) -> None:
+    if config.operating_point is not None:
+        decision = parse_decision(str(config.operating_point))
+        object.__setattr__(config, "operating_point", str(decision))
+    if config.label_shift is not None:
+        _check_choice(config, "label_shift", LABEL_SHIFTS)
+    _check_number(config, "level", above=0.0, below=1.0)
+
+
 def _check_choice(config: object, name: str, known: Sequence[str]) -> None:
     value = getattr(config, name)
     if value not in known:
         raise ValueError(f"{name} must be one of {', '.join(known)}, got {value!r}")
 
 
-def _parse_alpha(value: Any) -> str | tuple[float, ...] | None:
+def _parse_weights(value: Any) -> str | tuple[float, ...] | None:
     if value is None or value == "none":
         return None
-    if value == "balanced":
-        return "balanced"
+    if value in CLASS_WEIGHTS:
+        return str(value)
     parts = value.split(",") if isinstance(value, str) else value
     try:
         weights = tuple(float(part) for part in parts)
     except (TypeError, ValueError):
         weights = ()
     if not weights or min(weights) < 0 or max(weights) == 0:
-        raise ValueError(
-            f"focal_alpha must be 'balanced', 'none' or one weight >= 0 a class, got {value!r}"
-        )
+        names = ", ".join(repr(name) for name in (*CLASS_WEIGHTS, "none"))
+        raise ValueError(f"class_weights must be {names} or one weight >= 0 a class, got {value!r}")
     return weights

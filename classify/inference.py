@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import numpy.typing as npt
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from classify.data import as_unit, normalise
 from classify.model import Network
 
 Floats = npt.NDArray[np.float32]
+
+#: Shifts are whole pixels up to about this side, and as long a share of the image above it.
+SHIFT_SIDE = 28
+ZOOMS = (0.95, 1.05)
 
 
 def compute_logits(
@@ -21,23 +26,22 @@ def compute_logits(
     *,
     mean: Tensor,
     std: Tensor,
-    horizontal_flip: bool,
+    tta: str,
     batch_size: int,
 ) -> Floats:
-    """Return logits ``(N, C)``, averaged over each image and its mirror image when asked.
+    """Return logits ``(N, C)``, averaged over the views of each image that ``tta`` names.
 
     Args:
         network: In eval mode or not; it is used in eval mode.
         pixels: ``uint8`` ``(N, channels, S, S)``.
         mean: By channel, of pixels as 0 to 1.
         std: By channel.
-        horizontal_flip: Average over both views.
+        tta: ``none``, ``mirror`` or ``shifts``.
         batch_size: Images at a time.
     """
 
     def logits(inputs: Tensor) -> Tensor:
-        plain: Tensor = network(inputs)
-        return (plain + network(inputs.flip(-1))) / 2 if horizontal_flip else plain
+        return torch.stack([network(view) for view in views(inputs, tta)]).mean(dim=0)
 
     return _over_batches(network, logits, pixels, mean=mean, std=std, batch_size=batch_size)
 
@@ -49,6 +53,34 @@ def compute_features(
     return _over_batches(
         network, network.features, pixels, mean=mean, std=std, batch_size=batch_size
     )
+
+
+def views(images: Tensor, tta: str) -> Iterator[Tensor]:
+    """Yield ``images`` and then what ``tta`` adds to them.
+
+    Args:
+        images: ``(B, channels, S, S)``.
+        tta: ``none``; ``mirror``: left and right exchanged; ``shifts``: one pixel (of 28) to each
+            of the four sides, 5 % nearer and 5 % further, borders repeated.
+    """
+    yield images
+    if tta == "mirror":
+        yield images.flip(-1)
+    elif tta == "shifts":
+        side = images.shape[-1]
+        step = 2.0 * max(1, round(side / SHIFT_SIDE)) / side  # affine coordinates run -1 to 1
+        for x, y in ((step, 0.0), (-step, 0.0), (0.0, step), (0.0, -step)):
+            yield _affine(images, 1.0, x, y)
+        for zoom in ZOOMS:
+            yield _affine(images, zoom, 0.0, 0.0)
+    elif tta != "none":
+        raise ValueError(f"tta must be 'none', 'mirror' or 'shifts', got {tta!r}")
+
+
+def _affine(images: Tensor, zoom: float, x: float, y: float) -> Tensor:
+    matrix = images.new_tensor([[zoom, 0.0, x], [0.0, zoom, y]]).expand(len(images), 2, 3)
+    grid = F.affine_grid(matrix, list(images.shape), align_corners=False)
+    return F.grid_sample(images, grid, padding_mode="border", align_corners=False)
 
 
 @torch.inference_mode()

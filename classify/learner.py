@@ -19,10 +19,16 @@ from classify.data import (
     native_size,
     training_splits,
 )
-from classify.losses import FocalLoss, balanced_alpha
-from classify.model import Network, build_model, check_model_name, default_size
+from classify.losses import (
+    FocalLoss,
+    class_balanced_weights,
+    inverse_frequency_weights,
+    logit_adjustment,
+)
+from classify.model import Backbone, CompactCNN, build_model, check_model_name, default_size
 from medx.core.device import resolve_device
 from medx.core.errors import InputError
+from medx.datasets.augment import choose_augmentation
 from medx.datasets.manifest import Dataset
 
 PRECISION_NAMES = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
@@ -30,13 +36,28 @@ PRECISION_NAMES = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TrainingData:
-    """Train and val in memory."""
+    """Train and val in memory.
+
+    Args:
+        train: What is learned from.
+        val: What judges it.
+        classes: Names.
+        size: Side of the images in pixels.
+        colour: Three channels instead of one.
+        statistics: Mean and spread of each channel of pixels as 0 to 1: of train, and of val too
+            where folds make both train.
+        augmentation: The set of changes.
+        augmentation_reason: Why that one.
+    """
 
     train: ImageSet
     val: ImageSet
     classes: tuple[str, ...]
     size: int
     colour: bool
+    statistics: tuple[tuple[float, ...], tuple[float, ...]]
+    augmentation: str
+    augmentation_reason: str
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -53,8 +74,8 @@ class Learner:
         std: By channel, of train.
     """
 
-    network: Network
-    average: Network
+    network: CompactCNN | Backbone
+    average: CompactCNN | Backbone
     optimizer: torch.optim.Optimizer
     criterion: nn.Module
     accelerator: Accelerator
@@ -67,30 +88,36 @@ def load_training_data(config: TrainConfig, dataset: Dataset) -> TrainingData:
     check_model_name(config.model)
     train, val = training_splits(dataset, limit=config.limit)
     size = config.size or default_size(config.model, native_size(train))
+    images = load_images(train, size, description="reading train")
+    judges = load_images(val, size, description="reading val")
+    learned = [images.pixels, judges.pixels] if config.train_on == "folds" else [images.pixels]
+    mean, std = channel_statistics(torch.cat(learned) if len(learned) > 1 else learned[0])
+    augmentation, reason = choose_augmentation(
+        config.augmentation, dataset.modality, colour=dataset.colour
+    )
     return TrainingData(
-        train=load_images(train, size, description="reading train"),
-        val=load_images(val, size, description="reading val"),
+        train=images,
+        val=judges,
         classes=dataset.classes,
         size=size,
         colour=dataset.colour,
+        statistics=(tuple(mean.tolist()), tuple(std.tolist())),
+        augmentation=augmentation,
+        augmentation_reason=reason,
     )
 
 
 def build_learner(config: TrainConfig, data: TrainingData) -> Learner:
     """Build what learns; torch's generator decides the initial weights."""
     accelerator = _start_accelerator(config)
-    network = build_model(
-        config.model,
-        len(data.classes),
-        3 if data.colour else 1,
-        size=data.size,
-        pretrained=config.pretrained,
-        weights=Path(config.weights) if config.weights else None,
-    ).to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = new_network(config, data)
+    network = network.to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = copy.deepcopy(network).requires_grad_(False)
     optimizer = torch.optim.AdamW(_parameter_groups(network, config.weight_decay))
     network, optimizer = accelerator.prepare(network, optimizer)
-    mean, std = channel_statistics(data.train.pixels)
+    if config.compile:
+        network.compile()
+    mean, std = data.statistics
     return Learner(
         network=network,
         average=average,
@@ -105,18 +132,52 @@ def build_learner(config: TrainConfig, data: TrainingData) -> Learner:
 def build_criterion(config: TrainConfig, data: TrainingData) -> FocalLoss:
     """Build the loss; cross-entropy is focal loss that focuses on nothing."""
     num_classes = len(data.classes)
-    alpha = None
-    if config.focal_alpha == "balanced":
-        alpha = balanced_alpha(data.train.target, num_classes)
-    elif config.focal_alpha is not None:
-        if len(config.focal_alpha) != num_classes:
-            raise InputError(
-                f"focal_alpha has {len(config.focal_alpha)} weights for {num_classes} classes",
-                hint=f"give one for each of {', '.join(data.classes)}, or 'balanced'",
-            )
-        alpha = torch.tensor(config.focal_alpha)
-    gamma = config.focal_gamma if config.loss == "focal" else 0.0
-    return FocalLoss(gamma=gamma, alpha=alpha, label_smoothing=config.label_smoothing)
+    adjustment = None
+    if config.logit_adjustment:
+        adjustment = logit_adjustment(data.train.target, num_classes, config.logit_adjustment)
+    return FocalLoss(
+        gamma=config.focal_gamma if config.loss == "focal" else 0.0,
+        alpha=_class_weights(config, data),
+        label_smoothing=config.label_smoothing,
+        adjustment=adjustment,
+    )
+
+
+def _class_weights(config: TrainConfig, data: TrainingData) -> Tensor | None:
+    target, num_classes = data.train.target, len(data.classes)
+    if config.class_weights is None:
+        return None
+    if config.class_weights == "inverse-frequency":
+        return inverse_frequency_weights(target, num_classes)
+    if config.class_weights == "class-balanced":
+        return class_balanced_weights(target, num_classes, config.class_balanced_beta)
+    if len(config.class_weights) != num_classes:
+        raise InputError(
+            f"class_weights has {len(config.class_weights)} weights for {num_classes} classes",
+            hint=f"give one for each of {', '.join(data.classes)}, or 'inverse-frequency'",
+        )
+    return torch.tensor(config.class_weights)
+
+
+def new_network(
+    config: TrainConfig, data: TrainingData, *, blank: bool = False
+) -> CompactCNN | Backbone:
+    """Build a network for these images.
+
+    Args:
+        config: The recipe.
+        data: Its classes, size and channels count.
+        blank: Leave out the weights it is to start from: others are about to be loaded.
+    """
+    return build_model(
+        config.model,
+        len(data.classes),
+        3 if data.colour else 1,
+        size=data.size,
+        pretrained=config.pretrained and not blank,
+        weights=Path(config.weights) if config.weights and not blank else None,
+        normalise=config.normalise,
+    )
 
 
 def initial_weights(config: TrainConfig) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 
@@ -70,8 +72,7 @@ class CompactCNN(nn.Module):
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
-        # One group over all channels: the balance of colours is a finding, brightness is not.
-        self.standardise = nn.GroupNorm(1, in_channels, eps=1e-3, affine=False)
+        self.standardise = _standardise(in_channels)
         self.stages = nn.Sequential(
             nn.Conv2d(in_channels, width, 3, stem_stride, 1, bias=False),
             nn.BatchNorm2d(width),
@@ -95,24 +96,54 @@ class CompactCNN(nn.Module):
 
 
 class Backbone(nn.Module):
-    """A timm network in the two steps that medx asks for."""
+    """A timm network in the two steps that medx asks for.
 
-    def __init__(self, network: Any) -> None:
+    Args:
+        network: From timm.
+        standardise: Channels of the input, when each image is to be standardised by its own mean
+            and spread first; None leaves it as it comes.
+    """
+
+    def __init__(self, network: Any, *, standardise: int | None = None) -> None:
         super().__init__()
+        self.standardise = nn.Identity() if standardise is None else _standardise(standardise)
         self.network = network
         self.num_features = int(network.head_hidden_size)
 
     def features(self, inputs: Tensor) -> Tensor:
         """Return pooled features ``(B, D)``: what the last linear layer reads."""
-        maps = self.network.forward_features(inputs)
+        maps = self.network.forward_features(self.standardise(inputs))
         return cast(Tensor, self.network.forward_head(maps, pre_logits=True))
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return logits ``(B, C)``."""
-        return cast(Tensor, self.network(inputs))
+        return cast(Tensor, self.network(self.standardise(inputs)))
 
 
-Network: TypeAlias = "CompactCNN | Backbone"
+class Ensemble(nn.Module):
+    """Networks of one kind that answer together.
+
+    Args:
+        members: Two or more, with the same classes.
+    """
+
+    def __init__(self, members: Sequence[CompactCNN | Backbone]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+        self.num_features = sum(member.num_features for member in members)
+
+    def features(self, inputs: Tensor) -> Tensor:
+        """Return the members' pooled features side by side ``(B, D)``."""
+        found = [cast(CompactCNN, member).features(inputs) for member in self.members]
+        return torch.cat(found, dim=1)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return the logarithm of the members' mean probabilities ``(B, C)``."""
+        logs = [torch.log_softmax(member(inputs).float(), dim=1) for member in self.members]
+        return torch.logsumexp(torch.stack(logs), dim=0) - math.log(len(logs))
+
+
+Network: TypeAlias = "CompactCNN | Backbone | Ensemble"
 
 
 def build_model(
@@ -123,7 +154,8 @@ def build_model(
     size: int | None = None,
     pretrained: bool = False,
     weights: Path | None = None,
-) -> Network:
+    normalise: str = "dataset",
+) -> CompactCNN | Backbone:
     """Build ``compact-cnn`` or a timm network.
 
     Args:
@@ -133,6 +165,7 @@ def build_model(
         size: Side of the input, for networks built for one (vision transformers, compact-cnn).
         pretrained: Start a timm network from its published weights.
         weights: A ``.safetensors`` file to start it from instead.
+        normalise: ``image`` lets a timm network standardise each image first.
 
     Raises:
         UnknownNameError: When timm knows no such network.
@@ -163,7 +196,7 @@ def build_model(
         raise InputError(f"cannot build {name} for these images: {reason}") from error
     if weights is not None:
         _check_complete(network, weights)
-    return Backbone(network)
+    return Backbone(network, standardise=in_channels if normalise == "image" else None)
 
 
 def check_model_name(name: str) -> None:
@@ -186,6 +219,11 @@ def default_size(name: str, native: int) -> int:
 
     cfg = timm.get_pretrained_cfg(name)
     return int(cfg.input_size[-1]) if cfg is not None else 224
+
+
+def _standardise(channels: int) -> nn.Module:
+    # One group over all channels: the balance of colours is a finding, brightness is not.
+    return nn.GroupNorm(1, channels, eps=1e-3, affine=False)
 
 
 def _check_complete(network: Any, weights: Path) -> None:

@@ -76,7 +76,7 @@ class Classifier:
             self._checked(pixels),
             mean=self.mean,
             std=self.std,
-            horizontal_flip=self.description.horizontal_flip,
+            tta=self.description.tta,
             batch_size=self.batch_size,
         )
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from classify.measured import Benefit, Measured, MeasuredPoint, ReliabilityBin, Subgroup
 from medx.core.settings import DISCLAIMER
-from medx.core.values import Interval, Prediction, Value
-
-Measured = dict[str, Interval | None]
+from medx.core.values import Prediction, Value
 
 
 class Skipped(Value):
@@ -20,6 +19,7 @@ class Skipped(Value):
 class Epoch(Value):
     """One pass over train, judged on val."""
 
+    member: int = Field(default=0, description="Which network of the ensemble, from 0.")
     epoch: int
     train_loss: float
     val_loss: float
@@ -28,11 +28,24 @@ class Epoch(Value):
     seconds: float
 
 
+class Member(Value):
+    """One network of a training run."""
+
+    seed: int
+    n_train: int = Field(description="Images it learned from.")
+    n_val: int = Field(description="Images that judged it; it did not learn from them.")
+    epochs_run: int
+    best_epoch: int = Field(description="The epoch kept.")
+    val_auroc: float
+
+
 class TrainResult(Value):
     """A finished training run; ``metrics.json`` of its folder."""
 
-    schema_version: int = 1
+    schema_version: int = 2
     run_dir: str
+    recipe: str
+    recipe_reason: str | None = Field(description="Why this one, where nobody named one.")
     dataset: str
     synthetic: bool
     model: str
@@ -43,10 +56,16 @@ class TrainResult(Value):
     device: str
     precision: str
     seed: int
-    n_train: int
-    n_val: int
-    epochs_run: int
-    best_epoch: int
+    augmentation: str
+    augmentation_reason: str
+    tta: str
+    train_on: str
+    selection: str = Field(description="What epoch, calibration and threshold were chosen on.")
+    n_train: int = Field(description="Images learned from.")
+    n_val: int = Field(description="Images that the choices were made on.")
+    members: list[Member]
+    epochs_run: int = Field(description="Of all members together.")
+    best_epoch: int = Field(description="The epoch kept, of the first member.")
     stopped_early: bool
     temperature: float
     operating_point: float | None
@@ -64,25 +83,36 @@ class TrainResult(Value):
 class EvaluationResult(Value):
     """A classifier measured on one split; ``metrics.json`` of its folder."""
 
-    schema_version: int = 1
+    schema_version: int = 2
     run_dir: str
+    page: str = Field(description="The same with pictures, as HTML.")
     classifier: str
     trained_on: str
     dataset: str
     synthetic: bool
     split: str
     n: int
-    classes: list[str]
+    classes: list[str] = Field(description="Of the classifier.")
+    absent: list[str] = Field(description="Classes of the classifier that the dataset lacks.")
+    left_out: dict[str, int] = Field(description="Classes unknown to the classifier → images.")
+    notes: list[str] = Field(description="What changes how the figures should be read.")
     positive: str | None = Field(description="The class that counts as yes; None: multi-class.")
+    support: dict[str, int] = Field(description="class → images")
     prevalence: dict[str, float]
-    chance: dict[str, float] = Field(description="What guessing reaches on this split.")
+    chance: dict[str, float] = Field(description="What one answer for every image reaches.")
     operating_point: float | None
     operating_point_rule: str | None
     metrics: Measured = Field(description="At the operating point chosen on val.")
     metrics_at_half: Measured | None = Field(description="At 0.5; None when multi-class.")
-    by_class: dict[str, Measured] | None = Field(description="One against the rest.")
+    operating_points: list[MeasuredPoint] = Field(description="Every named threshold.")
+    by_class: dict[str, Measured] = Field(description="One against the rest.")
+    subgroups: list[Subgroup] = Field(description="By source and by the columns asked for.")
     confusion_matrix: list[list[int]] = Field(description="Rows: truth; columns: predicted.")
+    confusion_shares: list[list[float | None]] = Field(description="Of each row; None: empty row.")
+    reliability: list[ReliabilityBin]
+    decision_curves: dict[str, list[Benefit]] = Field(description="class → net benefit")
     temperature: float
+    calibration_binning: str
     bootstrap_resamples: int
     bootstrap_seed: int
     bootstrap_unit: str = Field(description="image, or patient when the dataset names them.")

@@ -25,21 +25,29 @@ from classify.learner import (
     build_learner,
     load_training_data,
 )
-from classify.metrics import macro_auroc
-from classify.mixup import mixup
+from classify.members import VAL_BATCH, gather, member_dir, member_seed, split_members
+from classify.mixup import blend
+from classify.ranking import macro_auroc
 from classify.results import Epoch, TrainResult
-from classify.selection import VAL_BATCH, finish_training
-from classify.training_state import STATE_FILE, Progress, load_state, save_state
+from classify.selection import finish_training
+from classify.training_state import (
+    STATE_FILE,
+    Progress,
+    load_progress,
+    load_state,
+    save_state,
+)
 from medx.core.console import note, progress_bar, told_on_interrupt
 from medx.core.device import seed_everything
 from medx.core.errors import CheckpointError, InputError
 from medx.core.runs import load_config, load_json, logging_to, save_config
-from medx.core.training import one_cycle, save_tensors, update_average
-from medx.datasets.augment import augment, seed_step
+from medx.core.training import one_cycle, save_tensors, update_average, warm_cosine
+from medx.datasets.augment import apply_augmentation, seed_step
 from medx.datasets.manifest import Dataset
 
 SMALLEST_BATCH, LARGEST_BATCH, STEPS_WANTED = 16, 128, 32
 GRADIENT_NORM = 5.0
+SECONDS_A_STATUS = 0.2
 
 
 def train(
@@ -65,36 +73,61 @@ def train(
         if (run_dir / "metrics.json").is_file():
             note(f"{run_dir} is already finished")
             return _load_result(run_dir / "metrics.json")
-    seed_everything(config.seed)
     data = load_training_data(config, dataset)
-    learner = build_learner(config, data)
+    parts = split_members(config, data)
     if not resume:
         save_config(run_dir, as_mapping(config))
     kept = (
         f"interrupted; finished epochs are kept in {run_dir}. Go on with: "
         f"medx classify train --resume --output {run_dir}"
     )
+    total = sum(config.epochs * steps_per_epoch(config, part.train) for part in parts)
     with logging_to(run_dir), told_on_interrupt(kept):
-        progress = Progress()
-        if resume and (run_dir / STATE_FILE).is_file():
-            progress = load_state(run_dir, learner)
-            note(f"resuming after epoch {progress.epochs_done} of {config.epochs}")
-        with progress_bar("training", config.epochs * steps_per_epoch(config, data.train)) as bar:
-            bar.advance(bar.task_ids[0], progress.epochs_done * steps_per_epoch(config, data.train))
-            while not is_finished(config, progress):
-                started = time.perf_counter()
-                loss = train_one_epoch(config, learner, data, progress.epochs_done, bar)
-                epoch = validate(config, learner, data.val, progress.epochs_done + 1, loss, started)
-                if progress.add(epoch):
-                    save_tensors(run_dir / WEIGHTS_FILE, learner.average.state_dict())
-                save_state(run_dir, progress, learner)
-                note(
-                    f"epoch {epoch.epoch}/{config.epochs}: loss {epoch.train_loss:.4f}, "
-                    f"val loss {epoch.val_loss:.4f}, val AUC {epoch.val_auroc:.4f}, "
-                    f"{len(data.train) / epoch.seconds:.0f} images/s"
-                    f"{' (best)' if progress.best_epoch == epoch.epoch else ''}"
-                )
-        return finish_training(config, run_dir, dataset, data, learner, progress)
+        note(f"augmentation: {data.augmentation} ({data.augmentation_reason})")
+        with progress_bar("training", total) as bar:
+            progress = [
+                train_member(config, run_dir, member, part, bar)
+                for member, part in enumerate(parts)
+            ]
+        trained = gather(config, run_dir, data, parts, progress)
+        return finish_training(config, run_dir, dataset, data, trained)
+
+
+def train_member(
+    config: TrainConfig, run_dir: Path, member: int, data: TrainingData, bar: Bar
+) -> Progress:
+    """Train one network, or go on with it, and leave its kept weights in its folder."""
+    folder = member_dir(run_dir, config, member)
+    folder.mkdir(parents=True, exist_ok=True)
+    of_many = f" of network {member + 1} of {config.members}" if config.members > 1 else ""
+    config = replace(config, seed=member_seed(config.seed, member))
+    steps = steps_per_epoch(config, data.train)
+    progress = Progress()
+    if (folder / STATE_FILE).is_file():
+        progress = load_progress(folder)
+        note(f"resuming after epoch {progress.epochs_done} of {config.epochs}{of_many}")
+        bar.advance(bar.task_ids[0], progress.epochs_done * steps)
+    if is_finished(config, progress):
+        return progress
+    seed_everything(config.seed)
+    learner = build_learner(config, data)
+    if progress.epochs_done:
+        load_state(folder, learner)
+    while not is_finished(config, progress):
+        started = time.perf_counter()
+        loss = train_one_epoch(config, learner, data, progress.epochs_done, bar)
+        epoch = validate(config, learner, data.val, progress.epochs_done + 1, loss, started)
+        epoch = epoch.model_copy(update={"member": member})
+        if progress.add(epoch, keep=config.keep):
+            save_tensors(folder / WEIGHTS_FILE, learner.average.state_dict())
+        save_state(folder, progress, learner)
+        note(
+            f"epoch {epoch.epoch}/{config.epochs}{of_many}: loss {epoch.train_loss:.4f}, "
+            f"val loss {epoch.val_loss:.4f}, val AUC {epoch.val_auroc:.4f}, "
+            f"{len(data.train) / epoch.seconds:.0f} images/s"
+            f"{' (best)' if config.keep == 'best' and progress.best_epoch == epoch.epoch else ''}"
+        )
+    return progress
 
 
 def train_one_epoch(
@@ -109,33 +142,65 @@ def train_one_epoch(
     order = draw_order(data.train.target, balanced=config.balanced_sampling).to(device)
     learner.network.train()
     losses: list[torch.Tensor] = []
-    started = time.perf_counter()
+    started = shown = time.perf_counter()
     for step, rows in enumerate(torch.split(order, batch)[:steps]):
         seed_step(config.seed, epoch, step)
         done = epoch * steps + step
         for group in learner.optimizer.param_groups:
-            group["lr"] = one_cycle(done, config.epochs * steps, config.learning_rate)
-        inputs = as_unit(pixels[rows])
-        if config.augment:
-            inputs = augment(inputs, horizontal_flip=config.horizontal_flip)
+            group["lr"] = learning_rate(config, done, steps)
+        inputs = apply_augmentation(
+            data.augmentation, as_unit(pixels[rows]), horizontal_flip=config.horizontal_flip
+        )
         inputs = normalise(inputs, learner.mean, learner.std)
-        inputs, soft = mixup(inputs, target[rows], config.mixup_alpha)
-        loss = learner.criterion(learner.network(inputs).float(), soft)
-        learner.optimizer.zero_grad()
-        learner.accelerator.backward(loss)
-        learner.accelerator.clip_grad_norm_(learner.network.parameters(), GRADIENT_NORM)
-        learner.optimizer.step()
+        inputs, soft = blend(
+            inputs,
+            target[rows],
+            mixup_alpha=config.mixup_alpha,
+            cutmix_alpha=config.cutmix_alpha,
+        )
+        losses.append(take_step(learner, inputs, soft, parts=config.accumulate))
         update_average(learner.average, learner.network, config.ema_decay, done)
-        losses.append(loss.detach())
-        rate = (step + 1) * batch / (time.perf_counter() - started)
-        status = f"epoch {epoch + 1} loss {losses[-1].item():.3f} {rate:.0f} images/s"
-        bar.update(bar.task_ids[0], advance=1, status=status)
+        bar.advance(bar.task_ids[0])
+        if time.perf_counter() - shown > SECONDS_A_STATUS:  # reading a loss waits for the GPU
+            shown = time.perf_counter()
+            rate = (step + 1) * batch / (shown - started)
+            status = f"epoch {epoch + 1} loss {losses[-1].item():.3f} {rate:.0f} images/s"
+            bar.update(bar.task_ids[0], status=status)
     mean_loss = float(torch.stack(losses).double().mean())
     if not np.isfinite(mean_loss):
         raise InputError(
             f"the loss diverged in epoch {epoch + 1}", hint="use a lower --learning-rate"
         )
     return mean_loss
+
+
+def take_step(learner: Learner, inputs: Tensor, target: Tensor, *, parts: int) -> Tensor:
+    """Move the weights against the gradient of one batch; return its loss.
+
+    Args:
+        learner: What learns.
+        inputs: ``(B, channels, S, S)``.
+        target: Class probabilities ``(B, C)``.
+        parts: In how many pieces the batch passes the network; the gradient is of all of it.
+    """
+    learner.optimizer.zero_grad()
+    losses = []
+    for images, wanted in zip(inputs.chunk(parts), target.chunk(parts), strict=True):
+        loss = learner.criterion(learner.network(images).float(), wanted)
+        loss = loss * (len(images) / len(inputs))
+        learner.accelerator.backward(loss)
+        losses.append(loss.detach())
+    learner.accelerator.clip_grad_norm_(learner.network.parameters(), GRADIENT_NORM)
+    learner.optimizer.step()
+    return torch.stack(losses).sum()
+
+
+def learning_rate(config: TrainConfig, step: int, steps: int) -> float:
+    """Return the rate of one step of a training of ``steps`` steps an epoch."""
+    total = config.epochs * steps
+    if config.schedule == "cosine":
+        return warm_cosine(step, total, config.learning_rate, config.warmup_epochs * steps)
+    return one_cycle(step, total, config.learning_rate)
 
 
 def draw_order(target: Tensor, *, balanced: bool) -> Tensor:
@@ -160,7 +225,7 @@ def validate(
         images.pixels,
         mean=learner.mean,
         std=learner.std,
-        horizontal_flip=config.horizontal_flip,
+        tta=config.tta,
         batch_size=VAL_BATCH,
     )
     target = images.target.numpy()

@@ -22,6 +22,7 @@ from medx.cli.options import (
     OfflineOption,
     OutputOption,
     ResumeOption,
+    RunOption,
     SeedOption,
     SetOption,
     SplitOption,
@@ -31,15 +32,6 @@ from medx.cli.options import (
 from medx.core.device import Device
 
 app = typer.Typer(help="Train a classifier, measure it, use it.", no_args_is_help=True)
-
-RunOption = Annotated[
-    str | None,
-    typer.Option(
-        "--run",
-        help="Folder or name of a train run. [default: the latest of the dataset]",
-        show_default=False,
-    ),
-]
 
 
 @app.command()
@@ -60,20 +52,26 @@ def train(
     size: Annotated[
         int | None, typer.Option(min=16, help="Side of the input in pixels.")
     ] = TrainConfig.size,
+    members: Annotated[
+        int, typer.Option(min=1, help="Networks of the ensemble.")
+    ] = TrainConfig.members,
     epochs: Annotated[int, typer.Option(min=1, help="Passes over train.")] = TrainConfig.epochs,
     batch_size: Annotated[
         int | None,
         typer.Option(min=1, help="Images a step. [default: 128, fewer for small datasets]"),
     ] = TrainConfig.batch_size,
     learning_rate: Annotated[
-        float, typer.Option(help="Peak of the one-cycle schedule.")
+        float, typer.Option(help="Peak of the schedule.")
     ] = TrainConfig.learning_rate,
     focal_gamma: Annotated[
         float, typer.Option(min=0, help="Focusing exponent; 0 is cross-entropy.")
     ] = TrainConfig.focal_gamma,
-    focal_alpha: Annotated[
+    class_weights: Annotated[
         str | None,
-        typer.Option(help="none, balanced, or one weight a class: 0.6,0.4. [default: none]"),
+        typer.Option(
+            help="none, inverse-frequency, class-balanced, or one weight a class: 0.6,0.4. "
+            "[default: none]"
+        ),
     ] = None,
     patience: Annotated[
         int | None, typer.Option(min=1, help="Stop after N epochs without a better val AUC.")

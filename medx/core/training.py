@@ -25,6 +25,21 @@ def one_cycle(step: int, total: int, peak: float) -> float:
     return peak * _between(1.0, END_SHARE, (step - warm_up) / max(1.0, total - warm_up))
 
 
+def warm_cosine(step: int, total: int, peak: float, warm_up: float) -> float:
+    """Return the learning rate of a step: a straight line up, then cosine down.
+
+    Args:
+        step: From 0.
+        total: Steps of the training.
+        peak: The highest rate.
+        warm_up: Steps until it is reached; at most all of them count.
+    """
+    warm_up = min(warm_up, float(total))
+    if step < warm_up:
+        return peak * (step + 1) / (warm_up + 1)
+    return peak * _between(1.0, END_SHARE, (step - warm_up) / max(1.0, total - warm_up))
+
+
 def save_tensors(
     path: Path, tensors: dict[str, Tensor], *, metadata: dict[str, str] | None = None
 ) -> None:

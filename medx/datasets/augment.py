@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from medx.datasets.augment_microscopy import augment_microscopy
+
 ROTATION = math.radians(10.0)
 SCALE = 0.10
 SHIFT = 0.08
@@ -21,10 +23,50 @@ CONTRAST = 0.15
 BRIGHTNESS = 0.05
 NOISE = 0.03
 
+#: What in the name of a modality tells which changes keep the meaning of its images.
+MODALITY_WORDS = {
+    "microscopy": ("microscop", "smear", "histolog", "patholog", "cytolog"),
+    "radiograph": ("radiograph", "x-ray", "mammogra", "tomograph", "ultrasound", "ct,", "mri"),
+}
+
 
 def seed_step(seed: int, epoch: int, step: int) -> None:
     """Make everything random in one training step a function of these three numbers."""
     torch.manual_seed(int(np.random.SeedSequence([seed, epoch, step]).generate_state(1)[0]))
+
+
+def choose_augmentation(wanted: str | None, modality: str, *, colour: bool) -> tuple[str, str]:
+    """Return the name of an augmentation set, and why that one.
+
+    Args:
+        wanted: What the user asked for, or None to go by the images.
+        modality: In a reader's words.
+        colour: True for three channels.
+    """
+    if wanted is not None:
+        return wanted, "as set"
+    words = modality.lower()
+    for name, known in MODALITY_WORDS.items():
+        if any(word in words for word in known):
+            return name, f"by modality: {modality}"
+    if colour:
+        return "microscopy", "the images are in colour and their modality names no set"
+    return "radiograph", "the images are grey and their modality names no set"
+
+
+def apply_augmentation(name: str, images: Tensor, *, horizontal_flip: bool = False) -> Tensor:
+    """Return images changed by a set: ``radiograph``, ``microscopy`` or ``none``.
+
+    Args:
+        name: The set.
+        images: ``float32`` ``(B, channels, S, S)``, 0 to 1.
+        horizontal_flip: Mirror half of the radiographs.
+    """
+    if name == "none":
+        return images
+    if name == "microscopy":
+        return augment_microscopy(images)
+    return augment(images, horizontal_flip=horizontal_flip)
 
 
 def augment(images: Tensor, *, horizontal_flip: bool) -> Tensor:

@@ -18,8 +18,8 @@ from classify.config import EvaluateConfig, PredictConfig, TrainConfig, as_mappi
         ({"loss": "focl"}, "loss must be one of focal, cross-entropy, got 'focl'"),
         ({"precision": "fp8"}, "precision must be one of fp32, bf16, fp16, got 'fp8'"),
         ({"operating_point": "luck"}, "operating_point must be one of"),
-        ({"focal_alpha": "heavy"}, "focal_alpha must be 'balanced', 'none' or one weight"),
-        ({"focal_alpha": [0.0, 0.0]}, "focal_alpha must be 'balanced', 'none' or one weight"),
+        ({"class_weights": "heavy"}, "class_weights must be 'inverse-frequency', 'class-balanced', 'none'"),
+        ({"class_weights": [0.0, 0.0]}, "class_weights must be 'inverse-frequency', 'class-balanced', 'none'"),
     ],
 )
 def test_settings_are_checked_and_named(settings, message):
@@ -33,14 +33,14 @@ def test_numbers_that_yaml_reads_as_text_are_numbers():
 
 @pytest.mark.parametrize(
     ("given", "stored"),
-    [("balanced", "balanced"), ("none", None), ("0.25,0.75", (0.25, 0.75)), ([1, 2], (1.0, 2.0))],
+    [("inverse-frequency", "inverse-frequency"), ("none", None), ("0.25,0.75", (0.25, 0.75)), ([1, 2], (1.0, 2.0))],
 )
 def test_class_weights_may_be_named_or_given(given, stored):
-    assert TrainConfig(focal_alpha=given).focal_alpha == stored
+    assert TrainConfig(class_weights=given).class_weights == stored
 
 
 def test_a_config_survives_being_written_and_read():
-    config = TrainConfig(focal_alpha=(0.2, 0.8), epochs=3)
+    config = TrainConfig(class_weights=(0.2, 0.8), epochs=3)
     assert TrainConfig(**as_mapping(config)) == config
 
 

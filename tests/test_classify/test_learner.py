@@ -27,19 +27,19 @@ def test_scales_and_shifts_are_not_decayed(data):
 
 def test_cross_entropy_is_focal_loss_that_focuses_on_nothing(data):
     logits, target = torch.randn(5, 2), torch.tensor([0, 1, 1, 0, 1])
-    config = TrainConfig(loss="cross-entropy", focal_alpha=None, label_smoothing=0.0)
+    config = TrainConfig(loss="cross-entropy", class_weights=None, label_smoothing=0.0)
     expected = nn.functional.cross_entropy(logits, target)
     torch.testing.assert_close(build_criterion(config, data)(logits, target), expected)
 
 
 def test_balanced_weights_come_from_train(data):
-    alpha = build_criterion(TrainConfig(focal_alpha="balanced"), data).alpha
+    alpha = build_criterion(TrainConfig(class_weights="inverse-frequency"), data).alpha
     torch.testing.assert_close(alpha, torch.tensor([60 / (2 * 20), 60 / (2 * 40)]))
 
 
 def test_class_weights_must_be_one_a_class(data):
     with pytest.raises(InputError, match="3 weights for 2 classes"):
-        build_criterion(TrainConfig(focal_alpha=(1.0, 1.0, 1.0)), data)
+        build_criterion(TrainConfig(class_weights=(1.0, 1.0, 1.0)), data)
 
 
 def test_half_precision_needs_a_gpu(data):

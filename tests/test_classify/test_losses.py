@@ -8,7 +8,7 @@ from torchvision.ops import sigmoid_focal_loss
 
 from classify.losses import (
     FocalLoss,
-    balanced_alpha,
+    inverse_frequency_weights,
     binary_focal_loss,
     focal_loss,
 )
@@ -124,7 +124,7 @@ def test_the_module_is_the_mean_of_the_function():
 
 def test_balanced_weights_give_each_class_the_same_say():
     target = torch.tensor([0] * 6 + [1] * 3 + [3])
-    weights = balanced_alpha(target, 4)
+    weights = inverse_frequency_weights(target, 4)
     shares = weights * torch.bincount(target, minlength=4)
     torch.testing.assert_close(shares, torch.tensor([10 / 3, 10 / 3, 0.0, 10 / 3]))
 

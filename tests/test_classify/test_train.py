@@ -86,8 +86,8 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not(two_class, tm
     [
         {"precision": "bf16"},
         {"model": "test_vit", "pretrained": False, "size": 32},
-        {"loss": "cross-entropy", "focal_alpha": "none", "mixup_alpha": 0, "augment": False},
-        {"ema_decay": 0, "horizontal_flip": True, "operating_point": "f1"},
+        {"loss": "cross-entropy", "class_weights": "none", "augmentation": "none"},
+        {"ema_decay": 0, "horizontal_flip": True, "tta": "mirror"},
         {"balanced_sampling": False, "label_smoothing": 0.05, "mixup_alpha": 0.2},
     ],
 )

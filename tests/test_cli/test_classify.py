@@ -86,7 +86,7 @@ def test_settings_come_from_a_file_then_set_then_options(cli, two_class, tmp_pat
     result = cli("classify", "train", "--dataset", two_class, *QUICK, *given, "--json")
     assert result.exit_code == 0, result.stderr
     text = (tmp_path / "output" / "classify" / "train" / "mixed" / "config.yaml").read_text()
-    for line in ("epochs: 1", "mixup_alpha: 0.0", "focal_gamma: 0.5", "focal_alpha: null"):
+    for line in ("epochs: 1", "mixup_alpha: 0.0", "focal_gamma: 0.5", "class_weights: null"):
         assert line in text
 
 
@@ -117,7 +117,7 @@ def test_a_name_is_not_used_twice(cli, trained, two_class):
             "learning_rate must be of type float",
         ),
         (("train", "--precision", "fp8"), "precision must be one of fp32, bf16, fp16"),
-        (("train", "--focal-alpha", "1,2,3"), "3 weights for 2 classes"),
+        (("train", "--class-weights", "1,2,3"), "3 weights for 2 classes"),
         (("train", "--model", "resnet18", "--size", "32"), "--no-pretrained"),
         (("train", "--resume"), "no interrupted training"),
         (("evaluate",), "medx classify train --dataset"),
