@@ -1,8 +1,9 @@
-"""Probabilities that mean what they say: temperature scaling (Guo et al. 2017) with a bias.
+"""Probabilities that mean what they say: temperature or vector scaling (Guo et al. 2017).
 
 Focal loss, smoothing and mixup draw every answer towards even odds, class weights towards other
 ones. A temperature alone stretches around even odds; one bias a class puts the middle back where
-the data has it (bias-corrected temperature scaling, Alexandari et al. 2020).
+the data has it (bias-corrected temperature scaling, Alexandari et al. 2020). Vector scaling gives
+each class a temperature of its own, which pays where classes differ in how sure the network is.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import numpy.typing as npt
 from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
+from classify.config import CALIBRATIONS
+
 Floats = npt.NDArray[np.floating]
 
 #: A val split without a mistake would push the temperature to 0 and every answer to certainty.
@@ -22,22 +25,28 @@ LOWEST, HIGHEST = 0.1, 10.0
 #: Spread of the normal prior on a bias, in logits: wide, but a class absent from val stays finite.
 BIAS_SPREAD = 3.0
 
+#: Spread of the normal prior on the log of a class's own scale: a rare class stays near the others.
+SCALE_SPREAD = 0.5
+
 
 @dataclass(frozen=True, kw_only=True)
 class Calibration:
-    """How logits become probabilities: ``softmax(logits / temperature + bias)``.
+    """How logits become probabilities: ``softmax(scale * logits / temperature + bias)``.
 
     Args:
         temperature: Above 0; 1 leaves logits as they are.
         bias: One a class.
+        scale: One a class, above 0; empty is 1 for all, as temperature scaling has it.
     """
 
     temperature: float
     bias: tuple[float, ...]
+    scale: tuple[float, ...] = ()
 
     def scaled(self, logits: Floats) -> npt.NDArray[np.float64]:
         """Return calibrated logits ``(N, C)``."""
-        scaled = np.asarray(logits, np.float64) / self.temperature + np.array(self.bias)
+        stretch = np.array(self.scale or (1.0,)) / self.temperature
+        scaled = np.asarray(logits, np.float64) * stretch + np.array(self.bias)
         return np.asarray(scaled, np.float64)
 
     def probabilities(self, logits: Floats) -> npt.NDArray[np.float32]:
@@ -45,29 +54,68 @@ class Calibration:
         return np.asarray(softmax(self.scaled(logits), axis=1), np.float32)
 
 
-def fit_calibration(logits: Floats, target: npt.NDArray[np.int64]) -> Calibration:
-    """Return the temperature and bias that make ``target`` most likely.
+def fit_calibration(
+    logits: Floats, target: npt.NDArray[np.int64], method: str = "temperature"
+) -> Calibration:
+    """Return the calibration that makes ``target`` most likely, under a weak prior.
 
     Args:
         logits: ``(N, C)``, of val.
         target: Class indices ``(N,)``.
+        method: ``temperature``: one for all classes, and a bias each; ``vector``: a scale and a
+            bias each; ``none``: plain softmax.
+
+    Raises:
+        ValueError: When the method is unknown.
     """
+    if method not in CALIBRATIONS:
+        raise ValueError(f"method must be one of {', '.join(CALIBRATIONS)}, got {method!r}")
     raw = np.asarray(logits, np.float64)
+    num_classes = raw.shape[1]
+    if method == "none":
+        return Calibration(temperature=1.0, bias=(0.0,) * num_classes)
+    own = num_classes if method == "vector" else 0
+    bounds = [
+        (np.log(LOWEST), np.log(HIGHEST)),
+        *[(None, None)] * num_classes,
+        *[(-np.log(HIGHEST), np.log(HIGHEST))] * own,
+    ]
+    start = np.zeros(1 + num_classes + own)
+    found = minimize(
+        _loss, start, (raw, np.eye(num_classes)[target]), jac=True, method="L-BFGS-B", bounds=bounds
+    ).x
+    return Calibration(
+        temperature=float(np.exp(found[0])),
+        bias=tuple(found[1 : 1 + num_classes].tolist()),
+        scale=tuple(np.exp(found[1 + num_classes :]).tolist()),
+    )
+
+
+def _loss(
+    params: npt.NDArray[np.float64],
+    raw: npt.NDArray[np.float64],
+    truth: npt.NDArray[np.float64],
+) -> tuple[float, npt.NDArray[np.float64]]:
+    """Return cross-entropy plus prior, and its slope.
+
+    Args:
+        params: Log temperature, C biases, and for vector scaling C log scales.
+        raw: Logits ``(N, C)``.
+        truth: One-hot ``(N, C)``.
+    """
     count, num_classes = raw.shape
-    truth = np.eye(num_classes)[target]
-    ridge = 1.0 / (count * BIAS_SPREAD**2)
-
-    def loss(params: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
-        stretched, bias = raw * np.exp(-params[0]), params[1:]
-        log_probs = log_softmax(stretched + bias, axis=1)
-        error = (np.exp(log_probs) - truth) / count
-        value = -(truth * log_probs).sum() / count + ridge * (bias @ bias) / 2
-        slope = np.append(-(error * stretched).sum(), error.sum(axis=0) + ridge * bias)
-        return float(value), slope
-
-    bounds = [(np.log(LOWEST), np.log(HIGHEST)), *[(None, None)] * num_classes]
-    found = minimize(loss, np.zeros(num_classes + 1), jac=True, method="L-BFGS-B", bounds=bounds).x
-    return Calibration(temperature=float(np.exp(found[0])), bias=tuple(found[1:].tolist()))
+    bias, own = params[1 : 1 + num_classes], params[1 + num_classes :]
+    stretched = raw * np.exp(-params[0]) * (np.exp(own) if len(own) else 1.0)
+    log_probs = log_softmax(stretched + bias, axis=1)
+    error = (np.exp(log_probs) - truth) / count
+    bias_ridge, own_ridge = 1 / (count * BIAS_SPREAD**2), 1 / (count * SCALE_SPREAD**2)
+    value = -(truth * log_probs).sum() / count
+    value += bias_ridge * (bias @ bias) / 2 + own_ridge * (own @ own) / 2
+    by_class = (error * stretched).sum(axis=0)
+    slope = [[-by_class.sum()], error.sum(axis=0) + bias_ridge * bias]
+    if len(own):
+        slope.append(by_class + own_ridge * own)
+    return float(value), np.concatenate(slope)
 
 
 def negative_log_likelihood(logits: Floats, target: npt.NDArray[np.int64]) -> float:

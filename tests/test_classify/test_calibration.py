@@ -1,10 +1,16 @@
 import numpy as np
 import pytest
+from scipy.optimize import check_grad
 from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
-from classify.calibration import Calibration, fit_calibration, negative_log_likelihood
+from classify.calibration import (
+    Calibration,
+    _loss,
+    fit_calibration,
+    negative_log_likelihood,
+)
 
 
 def honest_case(*, count=20_000, classes=3):
@@ -70,3 +76,34 @@ def test_faultless_logits_and_absent_classes_stay_finite():
     assert 0.05 < found.temperature < 20
     assert np.isfinite(found.bias).all()
     assert found.bias[2] < 0.1
+
+
+def test_vector_scaling_finds_a_scale_a_class():
+    logits, target = honest_case()
+    distorted = logits * np.array([1.0, 2.0, 0.7])
+    found = fit_calibration(distorted, target, "vector")
+    np.testing.assert_allclose(found.probabilities(distorted), softmax(logits, axis=1), atol=0.05)
+    temperature = fit_calibration(distorted, target)
+    assert negative_log_likelihood(found.scaled(distorted), target) < (
+        negative_log_likelihood(temperature.scaled(distorted), target) - 0.01
+    )
+
+
+@pytest.mark.parametrize("method", ["temperature", "vector"])
+def test_the_slope_is_that_of_the_loss(method):
+    logits, target = honest_case(count=200)
+    size = 4 if method == "temperature" else 7
+    point = np.random.default_rng(2).normal(0, 0.3, size)
+    arguments = (logits, np.eye(3)[target])
+    assert (
+        check_grad(lambda p: _loss(p, *arguments)[0], lambda p: _loss(p, *arguments)[1], point)
+        < 1e-5
+    )
+
+
+def test_none_is_plain_softmax():
+    logits, target = honest_case(count=50)
+    found = fit_calibration(logits, target, "none")
+    np.testing.assert_allclose(found.probabilities(logits), softmax(logits, axis=1), rtol=1e-5)
+    with pytest.raises(ValueError, match="method must be one of temperature, vector, none"):
+        fit_calibration(logits, target, "platt")
