@@ -2,49 +2,43 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from classify.bootstrap import Bootstrap
 from classify.config import EvaluateConfig, as_mapping
-from classify.data import check_labels
-from classify.figures import save_confusion_matrix, save_failures, save_roc
+from classify.decision_curve import decision_curve
+from classify.embedding_map import map_embeddings
+from classify.evaluation_figures import (
+    save_decision_curves,
+    save_embedding_map,
+    save_reliability,
+)
+from classify.evaluation_page import save_page
+from classify.figures import save_confusion_matrix, save_precision_recall, save_roc
+from classify.image_grids import Gallery, save_grids
 from classify.ledger import count_evaluations, record_evaluation
-from classify.metrics import Bootstrap, confusion_matrix, measure, measure_classes
+from classify.measured import MeasuredPoint, ReliabilityBin
+from classify.metrics import measure_case, measure_decisions
 from classify.operating_points import apply_operating_point
 from classify.predict import Classifier, load_classifier
 from classify.prediction_files import predictions_csv
+from classify.reliability import BINNING, confidence, reliability_bins
 from classify.results import EvaluationResult, Skipped
-from classify.selection import HALF, groups_of
-from medx.core.errors import InputError
+from classify.scoring import Scored, score
+from classify.selection import HALF
+from classify.shared_classes import map_labels
+from classify.subgroups import check_columns, measure_subgroups
+from classify.tally import confusion_matrix
+from medx.core.console import note
 from medx.core.files import write_json, write_text
-from medx.core.images import Pixels
 from medx.core.runs import create_run_dir, save_config
-from medx.datasets.manifest import Dataset, Record
+from medx.datasets.manifest import Dataset
 
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Scored:
-    """Records with the truth and what a classifier says of them.
-
-    Args:
-        pixels: ``uint8`` ``(N, S, S[, 3])``.
-        records: The N records.
-        skipped: ``(id, reason)`` of each image that could not be read.
-        target: Class indices ``(N,)``.
-        probs: Calibrated, ``(N, C)``.
-        predicted: Class indices ``(N,)`` at the operating point.
-    """
-
-    pixels: Pixels
-    records: tuple[Record, ...]
-    skipped: tuple[tuple[str, str], ...]
-    target: npt.NDArray[np.int64]
-    probs: npt.NDArray[np.float32]
-    predicted: npt.NDArray[np.int64]
+CHOSEN = "chosen on val"
+PAGE = "index.html"
 
 
 def evaluate(
@@ -58,6 +52,8 @@ def evaluate(
     device: str = EvaluateConfig.device,
     seed: int = EvaluateConfig.seed,
     resamples: int = EvaluateConfig.resamples,
+    by: tuple[str, ...] = EvaluateConfig.by,
+    label_map: str | None = EvaluateConfig.label_map,
 ) -> EvaluationResult:
     """Measure a trained classifier on one split of ``dataset``.
 
@@ -65,18 +61,21 @@ def evaluate(
 
     Args:
         run_dir: Folder of the train run.
-        dataset: Its classes must be the classifier's.
+        dataset: What is measured is what its classes share with the classifier's, by name.
         split: ``train``, ``val``, ``test`` or ``all``.
-        output_dir: Gets ``metrics.json``, ``predictions.csv`` and figures; None makes a new run
-            folder.
+        output_dir: Gets ``metrics.json``, ``predictions.csv``, figures and ``index.html``; None
+            makes a new run folder.
         limit: Use only the first N records.
         batch_size: Images at a time.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
-        seed: Of the bootstrap.
+        seed: Of the bootstrap, the random samples of images shown and the map.
         resamples: Bootstrap samples.
+        by: Columns of the manifest to measure subgroups by, besides ``source``.
+        label_map: A file, or ``old=new,old=``, that turns its classes into the classifier's.
 
     Raises:
-        InputError: When the split is unlabelled or the classes differ.
+        InputError: When the split is unlabelled or no class is shared.
+        UnknownNameError: When the split or a column does not exist.
         CheckpointError: When the train run is unfinished or damaged.
     """
     config = EvaluateConfig(
@@ -88,35 +87,59 @@ def evaluate(
         device=device,
         seed=seed,
         resamples=resamples,
+        by=by,
+        label_map=label_map,
     )
     classifier = load_classifier(run_dir, device, batch_size=batch_size)
-    part = dataset.split(split, limit=limit)
-    _check_classes(classifier, part)
+    part = map_labels(dataset.split(split, limit=limit), label_map)
+    check_columns(part.records, config.by)
     scored = score(classifier, part)
     output_dir = output_dir or create_run_dir("classify", "evaluate")
     save_config(output_dir, as_mapping(config))
-    if any(record.split == "test" for record in scored.records):
+    if scored.met_test:
         record_evaluation(run_dir, part.name, split, len(scored.records))
     result = _measure(config, classifier, part, scored, run_dir, output_dir)
-    names = [part.classes[t] for t in scored.target]
+    names = [classifier.classes[t] for t in scored.target]
     predictions = classifier.as_predictions([r.id for r in scored.records], scored.probs)
     write_text(output_dir / "predictions.csv", predictions_csv(predictions, names))
     write_json(output_dir / "metrics.json", result.model_dump())
+    save_page(result, output_dir / PAGE)
     return result
 
 
-def score(classifier: Classifier, part: Dataset) -> Scored:
-    """Run a classifier over labelled records."""
-    loaded = part.load_pixels(classifier.size)
-    probs = classifier.probabilities(loaded.pixels)
-    return Scored(
-        pixels=loaded.pixels,
-        records=loaded.records,
-        skipped=loaded.skipped,
-        target=replace(part, records=loaded.records).targets(),
-        probs=probs,
-        predicted=apply_operating_point(probs, classifier.description.operating_point),
-    )
+def named_thresholds(classifier: Classifier) -> dict[str, float]:
+    """Return every threshold on the positive class that has a name; none when multi-class."""
+    about = classifier.description
+    if about.operating_point is None:
+        return {}
+    named: dict[str, float] = getattr(about, "operating_points", None) or {}
+    # Its own names say more than ours: the chosen one may already be among them.
+    chosen = {} if about.operating_point in named.values() else {CHOSEN: about.operating_point}
+    return {**chosen, **named, "0.5": HALF}
+
+
+def say_selection(count: int) -> str:
+    """Return what a model was chosen on and how often it met this test split."""
+    return f"selected on val; test evaluated {'once' if count == 1 else f'{count} times'}"
+
+
+def chance_levels(scored: Scored) -> dict[str, float]:
+    """Return what the best constant answer reaches on these very images."""
+    case = scored.case
+    share = np.bincount(case.target, minlength=case.num_classes) / len(case.target)
+    present = share[share > 0]
+    binary = case.num_classes == 2
+    levels = {
+        "auroc": 0.5,
+        "auprc": float(share[1] if binary else present.mean()),
+        "accuracy": float(share.max()),
+        "balanced_accuracy": 1.0 / len(present),
+        "brier": float(share[0] * share[1] if binary else 1.0 - (share**2).sum()),
+        "nll": float(-(present * np.log(present)).sum()),
+    }
+    if binary:
+        levels["f1"] = float(2 * share[1] / (1 + share[1]))
+    return levels
 
 
 def _measure(
@@ -128,82 +151,125 @@ def _measure(
     output_dir: Path,
 ) -> EvaluationResult:
     about = classifier.description
-    count = count_evaluations(run_dir, part.name)
-    times = "once" if count == 1 else f"{count} times"
+    looks = count_evaluations(run_dir, part.name)
+    how = Bootstrap(groups=scored.groups, resamples=config.resamples, seed=config.seed)
+    figures_of_merit = _figures_of_merit(config, classifier, scored, how)
     return EvaluationResult(
         run_dir=str(output_dir),
+        page=str(output_dir / PAGE),
         classifier=classifier.name,
         trained_on=about.dataset,
         dataset=part.name,
         synthetic=part.synthetic,
         split=config.split,
         n=len(scored.records),
-        classes=about.classes,
+        classes=list(classifier.classes),
+        absent=list(scored.shared.absent),
+        left_out=scored.shared.left_out,
+        notes=list(scored.notes),
         temperature=about.temperature,
         operating_point=about.operating_point,
         operating_point_rule=about.operating_point_rule,
-        test_evaluations=count,
-        selection=f"selected on val; test evaluated {times}",
+        calibration_binning=BINNING,
+        bootstrap_resamples=how.resamples,
+        bootstrap_seed=how.seed,
+        bootstrap_unit=how.unit,
+        test_evaluations=looks,
+        selection=say_selection(looks),
         skipped=[Skipped(id=name, reason=reason) for name, reason in scored.skipped],
-        figures=_draw(classifier, scored, output_dir, config.split),
-        **_figures_of_merit(config, classifier, scored),
+        figures=_draw(config, classifier, scored, figures_of_merit, output_dir),
+        **figures_of_merit,
     )
 
 
 def _figures_of_merit(
-    config: EvaluateConfig, classifier: Classifier, scored: Scored
+    config: EvaluateConfig, classifier: Classifier, scored: Scored, how: Bootstrap
 ) -> dict[str, Any]:
-    classes, point = classifier.classes, classifier.description.operating_point
-    how = Bootstrap(groups=groups_of(scored.records), resamples=config.resamples, seed=config.seed)
-    target, probs, predicted = scored.target, scored.probs, scored.predicted
-    prevalence = np.bincount(target, minlength=len(classes)) / len(target)
-    at_half = by_class = None
-    if point is not None:
-        at_half = measure(target, probs, apply_operating_point(probs, HALF), how)
-    else:
-        by_class = dict(zip(classes, measure_classes(target, probs, predicted, how), strict=True))
+    classes, case = classifier.classes, scored.case
+    whole, each = measure_case(case, how)
+    support = np.bincount(case.target, minlength=len(classes))
+    matrix = confusion_matrix(case.target, case.predicted, len(classes))
+    points = _measure_points(classifier, scored, how)
+    half = {p.name: p.metrics for p in points}.get("0.5")
+    said, came_true = confidence(case.target, case.probs)
+    binary = len(classes) == 2
+    curves = {
+        classes[c]: decision_curve(case.target == c, case.probs[:, c], how)
+        for c in ([1] if binary else scored.shared.shared)
+    }
     return {
-        "positive": classes[1] if point is not None else None,
-        "prevalence": dict(zip(classes, prevalence.tolist(), strict=True)),
-        "chance": {
-            "auroc": 0.5,
-            "accuracy": float(prevalence.max()),
-            "balanced_accuracy": 1.0 / int(np.count_nonzero(prevalence)),
-        },
-        "metrics": measure(target, probs, predicted, how),
-        "metrics_at_half": at_half,
-        "by_class": by_class,
-        "confusion_matrix": confusion_matrix(target, predicted, len(classes)).tolist(),
-        "bootstrap_resamples": how.resamples,
-        "bootstrap_seed": how.seed,
-        "bootstrap_unit": "image" if how.groups is None else "patient",
+        "positive": classes[1] if binary else None,
+        "support": dict(zip(classes, support.tolist(), strict=True)),
+        "prevalence": dict(zip(classes, (support / support.sum()).tolist(), strict=True)),
+        "chance": chance_levels(scored),
+        "metrics": whole,
+        "metrics_at_half": None if half is None else {k: half.get(k, whole[k]) for k in whole},
+        "operating_points": points,
+        "by_class": {classes[c]: each[c] for c in scored.shared.shared},
+        "subgroups": measure_subgroups(scored.records, case, classes, config.by, how),
+        "confusion_matrix": matrix.tolist(),
+        "confusion_shares": [
+            [int(n) / int(row.sum()) if row.sum() else None for n in row] for row in matrix
+        ],
+        "reliability": [ReliabilityBin(**vars(b)) for b in reliability_bins(said, came_true)],
+        "decision_curves": curves,
     }
 
 
-def _draw(classifier: Classifier, scored: Scored, run_dir: Path, split: str) -> list[str]:
+def _measure_points(classifier: Classifier, scored: Scored, how: Bootstrap) -> list[MeasuredPoint]:
+    return [
+        MeasuredPoint(
+            name=name,
+            threshold=threshold,
+            metrics=measure_decisions(
+                scored.target,
+                apply_operating_point(scored.probs, threshold),
+                len(classifier.classes),
+                how,
+            ),
+        )
+        for name, threshold in named_thresholds(classifier).items()
+    ]
+
+
+def _draw(
+    config: EvaluateConfig,
+    classifier: Classifier,
+    scored: Scored,
+    found: dict[str, Any],
+    run_dir: Path,
+) -> list[str]:
+    note("drawing figures and a map of the features")
     folder, classes = run_dir / "figures", classifier.classes
     target, probs, predicted = scored.target, scored.probs, scored.predicted
-    matrix = confusion_matrix(target, predicted, len(classes))
-    ids = [record.id for record in scored.records]
+    points = named_thresholds(classifier)
+    matrix = np.array(found["confusion_matrix"])
+    said = f"probability of {classes[1]}" if len(classes) == 2 else "probability of the top class"
+    placed = map_embeddings(classifier, scored.pixels, seed=config.seed)
+    gallery = Gallery(
+        pixels=scored.pixels,
+        ids=[record.id for record in scored.records],
+        target=target,
+        predicted=predicted,
+        probs=probs,
+        classes=classes,
+        operating_point=classifier.description.operating_point,
+    )
     drawn = [
-        save_confusion_matrix(matrix, classes, folder / "confusion_matrix.png", title=split),
-        save_roc(
-            target, probs, classes, classifier.description.operating_point, folder / "roc.png"
+        save_confusion_matrix(matrix, classes, folder / "confusion_matrix.png", title=config.split),
+        save_roc(target, probs, classes, points, folder / "roc.png"),
+        save_precision_recall(target, probs, classes, folder / "precision_recall.png"),
+        save_reliability(
+            found["reliability"],
+            confidence(target, probs)[0],
+            folder / "reliability.png",
+            said=said,
+            title=f"reliability, ECE {found['metrics']['ece']}",
         ),
-        save_failures(
-            scored.pixels, ids, target, predicted, probs, classes, folder / "failures.png"
-        ),
+        save_decision_curves(found["decision_curves"], points, folder / "decision_curve.png"),
+        save_embedding_map(placed, target, predicted, classes, folder / "embedding_map.png")
+        if placed
+        else None,
+        *save_grids(gallery, folder, seed=config.seed),
     ]
     return [str(path.relative_to(run_dir)) for path in drawn if path is not None]
-
-
-def _check_classes(classifier: Classifier, part: Dataset) -> None:
-    check_labels(part)
-    if part.classes != classifier.classes:
-        raise InputError(
-            f"{part.name} has the classes {', '.join(part.classes)}, but {classifier.name} was "
-            f"trained on {', '.join(classifier.classes)}",
-            hint="evaluate on a dataset with the same classes in the same order",
-        )
-    if part.colour != classifier.description.colour:
-        raise InputError(f"{part.name} and {classifier.name} differ in grey and colour")

@@ -1,19 +1,22 @@
-"""Pictures of a training run and of an evaluation."""
+"""Pictures of a training run, and of how well classes are told apart."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from classify.metrics import auroc
+from classify.ranking import auprc, auroc, precision_recall_curve, roc_curve
 from classify.results import Epoch
-from medx.core.figures import new_figure, save_figure, save_image_grid
-from medx.core.images import Pixels
+from medx.core.figures import new_figure, save_figure
 
 CURVE_POINTS = 500
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.floating]
 
 
 def save_training_curves(history: Sequence[Epoch], path: Path) -> Path:
@@ -32,98 +35,111 @@ def save_training_curves(history: Sequence[Epoch], path: Path) -> Path:
     return save_figure(figure, path)
 
 
-def save_confusion_matrix(
-    matrix: npt.NDArray[np.int64], classes: Sequence[str], path: Path, *, title: str
-) -> Path:
-    """Draw counts, shaded by the share of each true class."""
+def save_confusion_matrix(matrix: Ints, classes: Sequence[str], path: Path, *, title: str) -> Path:
+    """Draw counts, and beside them the share of each true class; both shaded by the share."""
     side = 2.6 + 0.62 * len(classes)
-    figure = new_figure(side + 0.6, side, title=title)
-    axes = figure.subplots()
-    share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-    axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
-    for (row, column), count in np.ndenumerate(matrix):
-        colour = "white" if share[row, column] > 0.5 else "black"
-        axes.text(column, row, str(count), ha="center", va="center", color=colour)
-    ticks = range(len(classes))
-    axes.set_xticks(ticks, classes, rotation=45, ha="right", rotation_mode="anchor")
-    axes.set_yticks(ticks, classes)
-    for label in [*axes.get_xticklabels(), *axes.get_yticklabels()]:
-        label.set_parse_math(False)
-    axes.set(xlabel="predicted", ylabel="truth")
+    figure = new_figure(2 * side + 0.6, side, title=title)
+    absolute, shares = figure.subplots(1, 2)
+    held = matrix.sum(axis=1, keepdims=True)
+    share = matrix / np.maximum(held, 1)
+    _draw_matrix(absolute, share, [[str(n) for n in row] for row in matrix], classes)
+    texts = [
+        [f"{value:.2f}" if n else "–" for value in row]
+        for row, n in zip(share, held[:, 0], strict=True)
+    ]
+    _draw_matrix(shares, share, texts, classes)
+    absolute.set_title("images", fontsize=9)
+    shares.set_title("share of each true class", fontsize=9)
     return save_figure(figure, path)
 
 
 def save_roc(
-    target: npt.NDArray[np.int64],
-    probs: npt.NDArray[np.floating],
+    target: Ints,
+    probs: Floats,
     classes: Sequence[str],
-    operating_point: float | None,
+    operating_points: Mapping[str, float],
     path: Path,
 ) -> Path | None:
     """Draw the ROC curve of the positive class, or of each class against the rest.
 
+    Args:
+        target: Class indices ``(N,)``.
+        probs: ``(N, C)``.
+        classes: Their names.
+        operating_points: Thresholds on the positive class of two to mark, by name.
+        path: The PNG to write.
+
     Returns:
         ``path``, or None when no class has both positives and negatives to draw.
     """
-    drawn = range(1, 2) if len(classes) == 2 else range(len(classes))
-    both = [c for c in drawn if 0 < np.count_nonzero(target == c) < len(target)]
+    both = drawable(target, len(classes))
     if not both:
         return None
     figure = new_figure(4.8, 4.8, title="ROC")
     axes = figure.subplots()
     for c in both:
         positive = target == c
-        fall_out, hits = roc_curve(positive, probs[:, c])
-        rows = np.unique(np.linspace(0, len(hits) - 1, CURVE_POINTS).astype(int))
         label = f"{classes[c]} (AUC {auroc(positive, probs[:, c]):.3f})"
-        axes.plot(fall_out[rows], hits[rows], label=label)
-        if operating_point is not None:
-            yes = probs[:, c] >= operating_point
-            axes.plot(yes[~positive].mean(), yes[positive].mean(), "o", label="chosen on val")
+        _draw_curve(axes, *roc_curve(positive, probs[:, c]), label=label)
+        for name, threshold in operating_points.items():
+            yes = probs[:, c] >= threshold
+            axes.plot(yes[~positive].mean(), yes[positive].mean(), "o", label=name)
     axes.plot([0, 1], [0, 1], ":", color="0.6", label="chance")
     axes.set(xlabel="1 - specificity", ylabel="sensitivity", aspect="equal")
-    for text in axes.legend(fontsize=8, loc="lower right").get_texts():
-        text.set_parse_math(False)
+    draw_legend(axes, loc="lower right")
     return save_figure(figure, path)
 
 
-def roc_curve(
-    positive: npt.NDArray[np.bool_], scores: npt.NDArray[np.floating]
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Return false and true positive rate at every threshold, from (0, 0) to (1, 1)."""
-    _, ranks = np.unique(-scores, return_inverse=True)
-    hits = np.bincount(ranks[positive], minlength=int(ranks.max()) + 1)
-    false = np.bincount(ranks[~positive], minlength=int(ranks.max()) + 1)
-    return (
-        np.append(0.0, np.cumsum(false) / false.sum()),
-        np.append(0.0, np.cumsum(hits) / hits.sum()),
-    )
-
-
-def save_failures(
-    pixels: Pixels,
-    ids: Sequence[str],
-    target: npt.NDArray[np.int64],
-    predicted: npt.NDArray[np.int64],
-    probs: npt.NDArray[np.floating],
-    classes: Sequence[str],
-    path: Path,
-    *,
-    most: int = 20,
+def save_precision_recall(
+    target: Ints, probs: Floats, classes: Sequence[str], path: Path
 ) -> Path | None:
-    """Draw the mistakes made with the least doubt about the truth being otherwise.
-
-    Returns:
-        ``path``, or None when there is no mistake to draw.
-    """
-    wrong = np.flatnonzero(predicted != target)
-    if len(wrong) == 0:
+    """Draw precision by recall as ``save_roc`` does; chance is the share of the class."""
+    both = drawable(target, len(classes))
+    if not both:
         return None
-    worst = wrong[np.argsort(probs[wrong, target[wrong]], kind="stable")][:most]
-    captions = [
-        f"{ids[i]}\n{classes[target[i]]} → {classes[predicted[i]]}\n"
-        f"p({classes[target[i]]}) = {probs[i, target[i]]:.3f}"
-        for i in worst
-    ]
-    title = f"worst {len(worst)} of {len(wrong)} mistakes among {len(target)} (truth → predicted)"
-    return save_image_grid([pixels[i] for i in worst], captions, path, title=title)
+    figure = new_figure(4.8, 4.8, title="precision and recall")
+    axes = figure.subplots()
+    for c in both:
+        positive = target == c
+        recall, precision = precision_recall_curve(positive, probs[:, c])
+        label = (
+            f"{classes[c]} (AP {auprc(positive, probs[:, c]):.3f}, chance {positive.mean():.3f})"
+        )
+        drawn = _draw_curve(axes, recall, precision, label=label)
+        axes.axhline(positive.mean(), linestyle=":", color=drawn.get_color(), linewidth=1)
+    axes.set(xlabel="recall (sensitivity)", ylabel="precision", xlim=(0, 1.02), ylim=(0, 1.02))
+    draw_legend(axes, loc="lower left")
+    return save_figure(figure, path)
+
+
+def drawable(target: Ints, num_classes: int) -> list[int]:
+    """Return the classes to draw: the second of two or all, where some images are of it not all."""
+    drawn = range(1, 2) if num_classes == 2 else range(num_classes)
+    return [c for c in drawn if 0 < np.count_nonzero(target == c) < len(target)]
+
+
+def draw_legend(axes: Any, *, loc: str = "best") -> None:
+    """Draw the legend; class names are never formulas."""
+    for text in axes.legend(fontsize=8, loc=loc).get_texts():
+        text.set_parse_math(False)
+
+
+def _draw_curve(axes: Any, x: Floats, y: Floats, *, label: str) -> Any:
+    rows = np.unique(np.linspace(0, len(x) - 1, CURVE_POINTS).astype(int))
+    # matplotlib hides what starts with an underscore.
+    return axes.plot(x[rows], y[rows], label=f" {label}", drawstyle="default")[0]
+
+
+def _draw_matrix(
+    axes: Any, share: Floats, texts: Sequence[Sequence[str]], classes: Sequence[str]
+) -> None:
+    axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    for (row, column), value in np.ndenumerate(share):
+        colour = "white" if value > 0.5 else "black"
+        axes.text(column, row, texts[row][column], ha="center", va="center", color=colour)
+    ticks = range(len(classes))
+    axes.set_xticks(ticks, classes, rotation=45, ha="right", rotation_mode="anchor")
+    axes.set_yticks(ticks, classes)
+    for label in [*axes.get_xticklabels(), *axes.get_yticklabels()]:
+        label.set_parse_math(False)
+    axes.set(xlabel="predicted", ylabel="truth")

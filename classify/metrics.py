@@ -1,109 +1,70 @@
-"""Classification metrics with bootstrap intervals.
+"""Classification metrics with 95 % intervals.
 
 For two classes, precision, sensitivity, specificity and F1 are the positive (second) class's; for
-more they are means over classes (macro), and AUROC is the mean of one class against the rest.
+more they are means over classes (macro), and AUROC and AUPRC the mean of one class against the
+rest. Every metric is a function of weighted sums over images, so that a bootstrap sample is counted
+and never sorted again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from medx.core.statistics import RESAMPLES, bootstrap_interval
+from classify.bootstrap import Bootstrap
+from classify.delong import delong_interval
+from classify.measured import Measured
+from classify.ranking import Ranking
+from classify.reliability import BINS, calibration_errors, confidence, log_losses, squared_errors
+from classify.tally import Tally, count, decision_metrics, mean_known
+from medx.core.statistics import percentile_interval
 from medx.core.values import Interval
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.floating]
-Measured = dict[str, Interval | None]
+Doubles = npt.NDArray[np.float64]
+
+#: What is a figure of the whole only, not of one class against the rest.
+OVERALL_ONLY = ("accuracy", "balanced_accuracy", "macro_f1", "weighted_f1", "nll")
+STANDARD_ERROR = "bootstrap standard error"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Bootstrap:
-    """How intervals are made.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Case:
+    """Truth, probabilities and decisions of N images.
 
     Args:
-        groups: N patients, resampled whole; None resamples images.
-        resamples: Bootstrap samples.
-        seed: Of the resampling.
+        target: Class indices ``(N,)``.
+        probs: ``(N, C)``.
+        predicted: Class indices ``(N,)``.
+        measured: Classes that macro means run over; None takes all that occur.
     """
 
-    groups: Sequence[str] | None = None
-    resamples: int = RESAMPLES
-    seed: int = 0
+    target: Ints
+    probs: Floats
+    predicted: Ints
+    measured: Sequence[int] | None = None
+
+    @property
+    def num_classes(self) -> int:
+        """How many classes there are."""
+        return int(self.probs.shape[1])
 
 
-def confusion_matrix(target: Ints, predicted: Ints, num_classes: int) -> Ints:
-    """Return counts ``(C, C)``: rows are the truth, columns what was predicted.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Sampled:
+    """Each metric by bootstrap sample and column: the C classes, then the whole.
 
-    >>> confusion_matrix(np.array([0, 1, 1]), np.array([0, 0, 1]), 2).tolist()
-    [[1, 0], [1, 1]]
+    Args:
+        estimates: ``(C + 1,)`` by metric, of the images themselves.
+        samples: ``(R, C + 1)`` by metric.
     """
-    cells = np.bincount(target * num_classes + predicted, minlength=num_classes**2)
-    return cells.reshape(num_classes, num_classes)
 
-
-def accuracy(matrix: Ints) -> float:
-    """Return the share of right answers."""
-    return float(np.trace(matrix) / matrix.sum())
-
-
-def sensitivity(matrix: Ints) -> Floats:
-    """Return the recall of each class; NaN for a class that does not occur."""
-    return _ratio(np.diag(matrix), matrix.sum(axis=1))
-
-
-def specificity(matrix: Ints) -> Floats:
-    """Return the true negative rate of each class; NaN when every image is of the class."""
-    right = np.diag(matrix)
-    others = matrix.sum() - matrix.sum(axis=1)
-    return _ratio(others - matrix.sum(axis=0) + right, others)
-
-
-def precision(matrix: Ints) -> Floats:
-    """Return the precision of each class: 0 if it is missed, NaN if neither true nor predicted."""
-    predicted = matrix.sum(axis=0)
-    values = _ratio(np.diag(matrix), predicted)
-    return np.where((predicted == 0) & (matrix.sum(axis=1) > 0), 0.0, values)
-
-
-def f1(matrix: Ints) -> Floats:
-    """Return the F1 of each class; NaN for a class neither true nor predicted."""
-    return _ratio(2 * np.diag(matrix), matrix.sum(axis=0) + matrix.sum(axis=1))
-
-
-def balanced_accuracy(matrix: Ints) -> float:
-    """Return the mean sensitivity over the classes that occur."""
-    return _mean(sensitivity(matrix))
-
-
-def auroc(positive: npt.NDArray[np.bool_], scores: Floats) -> float:
-    """Return the chance that a positive scores above a negative, ties counting half.
-
-    NaN when one side is empty.
-
-    >>> auroc(np.array([False, False, True]), np.array([0.1, 0.6, 0.6]))
-    0.75
-    """
-    return _auroc_of_ranks(positive, _ranks(scores))
-
-
-def macro_auroc(target: Ints, probs: Floats) -> float:
-    """Return AUROC of the second class of two, or the mean of one class against the rest."""
-    return _macro_auroc_of_ranks(target, _rank_columns(probs))
-
-
-#: What each row of a metric table is, from a confusion matrix to a value a class or one value.
-FROM_MATRIX: dict[str, Callable[[Ints], Floats | float]] = {
-    "accuracy": accuracy,
-    "f1": f1,
-    "precision": precision,
-    "sensitivity": sensitivity,
-    "specificity": specificity,
-    "balanced_accuracy": balanced_accuracy,
-}
+    estimates: dict[str, Doubles]
+    samples: dict[str, Doubles]
 
 
 def measure(
@@ -111,91 +72,134 @@ def measure(
     probs: Floats,
     predicted: Ints,
     bootstrap: Bootstrap | None = None,
+    *,
+    measured: Sequence[int] | None = None,
 ) -> Measured:
-    """Return every metric with its 95 % bootstrap interval; None where it is undefined.
+    """Return every metric with its 95 % interval; None where it is undefined.
 
     Args:
         target: Class indices ``(N,)``.
         probs: ``(N, C)``.
         predicted: Class indices ``(N,)``.
         bootstrap: How to resample; the default when None.
+        measured: Classes that macro means run over; None takes all that occur.
     """
-    num_classes = probs.shape[1]
-    how = bootstrap or Bootstrap()
+    case = Case(target=target, probs=probs, predicted=predicted, measured=measured)
+    return measure_case(case, bootstrap or Bootstrap())[0]
 
-    def interval(statistic: Callable[..., float], *arrays: npt.NDArray[np.generic]) -> Interval:
-        return bootstrap_interval(
-            statistic, *arrays, groups=how.groups, resamples=how.resamples, seed=how.seed
+
+def measure_case(case: Case, how: Bootstrap) -> tuple[Measured, list[Measured]]:
+    """Return the metrics of the whole, and of each class against the rest."""
+    sampled = sample_metrics(case, how)
+    whole = _intervals(sampled, case.num_classes)
+    by_class = [
+        {k: v for k, v in _intervals(sampled, c).items() if k not in OVERALL_ONLY}
+        for c in range(case.num_classes)
+    ]
+    if how.independent:
+        for c, found in enumerate(by_class):
+            exact = delong_interval(case.target == c, case.probs[:, c])
+            found["auroc"] = exact or found["auroc"]
+        if case.num_classes == 2:
+            whole["auroc"] = delong_interval(case.target == 1, case.probs[:, 1]) or whole["auroc"]
+    return whole, by_class
+
+
+def measure_decisions(target: Ints, predicted: Ints, num_classes: int, how: Bootstrap) -> Measured:
+    """Return the metrics that need no probability, of the whole."""
+    sums = _one_hot_table(target, predicted, num_classes)
+    estimates = decision_metrics(count(target, predicted, num_classes), None)
+    drawn = [
+        decision_metrics(_tally(weights @ sums, num_classes), None)
+        for weights in how.weights(len(target))
+    ]
+    return {
+        name: percentile_interval(
+            float(value[..., -1]), np.concatenate([part[name][:, -1] for part in drawn])
         )
-
-    def of_matrix(metric: Callable[[Ints], Floats | float]) -> Callable[[Ints, Ints], float]:
-        return lambda t, p: _overall(metric(confusion_matrix(t, p, num_classes)))
-
-    found = {"auroc": interval(_macro_auroc_of_ranks, target, _rank_columns(probs))}
-    for name, metric in FROM_MATRIX.items():
-        found[name] = interval(of_matrix(metric), target, predicted)
-    return {name: _defined(value) for name, value in found.items()}
+        for name, value in estimates.items()
+    }
 
 
-def measure_classes(
-    target: Ints,
-    probs: Floats,
-    predicted: Ints,
-    bootstrap: Bootstrap | None = None,
-) -> list[Measured]:
-    """Return ``measure`` of each class against the rest, in class order."""
-    results = []
-    for c in range(probs.shape[1]):
-        column = probs[:, c]
-        against = measure(
-            (target == c).astype(np.int64),
-            np.stack([1.0 - column, column], axis=1),
-            (predicted == c).astype(np.int64),
-            bootstrap,
+def sample_metrics(case: Case, how: Bootstrap) -> Sampled:
+    """Return every metric of the images themselves and of each bootstrap sample."""
+    table = _Table(case)
+    parts = [table.metrics(weights) for weights in how.weights(len(case.target))]
+    once = table.metrics(np.ones((1, len(case.target)), np.float32))
+    return Sampled(
+        estimates={name: values[0] for name, values in once.items()},
+        samples={name: np.concatenate([part[name] for part in parts]) for name in once},
+    )
+
+
+class _Table:
+    """What each image adds to the sums that metrics are made of."""
+
+    def __init__(self, case: Case) -> None:
+        self.case = case
+        classes = range(case.num_classes)
+        target, probs = case.target, np.asarray(case.probs, np.float64)
+        self.rankings = [Ranking(target == c, case.probs[:, c]) for c in classes]
+        truth = np.eye(case.num_classes)[target]
+        sure, right = confidence(target, probs)
+        errors = [calibration_errors(probs[:, c], target == c) for c in classes]
+        self.decisions = _one_hot_table(target, case.predicted, case.num_classes)
+        self.squares = _single(
+            np.column_stack([(probs - truth) ** 2, squared_errors(target, probs)])
         )
-        results.append({k: v for k, v in against.items() if "accuracy" not in k})
-    return results
+        self.losses = _single(log_losses(target, probs)[:, None])
+        self.errors = _single(np.concatenate([*errors, calibration_errors(sure, right)], axis=1))
+
+    def metrics(self, weights: npt.NDArray[np.float32]) -> dict[str, Doubles]:
+        """Return each metric ``(R, C + 1)`` of samples given by weights ``(R, N)``."""
+        case = self.case
+        total = weights.sum(axis=1, dtype=np.float64)[:, None]
+        areas = [ranking.areas(weights) for ranking in self.rankings]
+        errors = (weights @ self.errors / total).reshape(len(weights), -1, BINS)
+        losses = np.full((len(weights), case.num_classes + 1), np.nan)
+        losses[:, -1:] = weights @ self.losses / total
+        return {
+            "auroc": self._with_whole(np.stack([roc for roc, _ in areas], axis=1)),
+            "auprc": self._with_whole(np.stack([pr for _, pr in areas], axis=1)),
+            **decision_metrics(_tally(weights @ self.decisions, case.num_classes), case.measured),
+            "brier": weights @ self.squares / total,
+            "ece": np.abs(errors).sum(axis=2),
+            "nll": losses,
+        }
+
+    def _with_whole(self, values: Doubles) -> Doubles:
+        whole = values[:, 1:] if self.case.num_classes == 2 else mean_known(values)
+        return np.concatenate([values, whole], axis=1)
 
 
-def _overall(value: Floats | float) -> float:
-    if isinstance(value, float):
-        return value
-    return float(value[1]) if len(value) == 2 else _mean(value)
+def _intervals(sampled: Sampled, column: int) -> Measured:
+    found: Measured = {}
+    for name, values in sampled.estimates.items():
+        estimate, samples = float(values[column]), sampled.samples[name][:, column]
+        found[name] = percentile_interval(estimate, samples)
+        if name == "ece" and np.isfinite(estimate):
+            # Noise only adds to this error, so resamples lie above it: a percentile would not do.
+            reach = 1.96 * float(np.std(samples))
+            found[name] = Interval(
+                estimate=estimate,
+                low=max(estimate - reach, 0.0),
+                high=min(estimate + reach, 1.0),
+                method=STANDARD_ERROR,
+            )
+    return found
 
 
-def _defined(interval: Interval) -> Interval | None:
-    return interval if np.isfinite([interval.estimate, interval.low]).all() else None
+def _one_hot_table(target: Ints, predicted: Ints, num_classes: int) -> npt.NDArray[np.float32]:
+    truth, said = np.eye(num_classes)[target], np.eye(num_classes)[predicted]
+    return _single(np.concatenate([truth * said, truth, said], axis=1))
 
 
-def _mean(values: Floats) -> float:
-    finite = values[np.isfinite(values)]
-    return float(finite.mean()) if len(finite) else float("nan")
+def _tally(sums: Floats, num_classes: int) -> Tally:
+    right, truth, predicted = np.split(
+        np.asarray(sums, np.float64), [num_classes, 2 * num_classes], 1
+    )
+    return Tally(right=right, truth=truth, predicted=predicted)
 
 
-def _ratio(part: Ints, whole: Ints) -> Floats:
-    ratio: Floats = np.divide(part, whole, out=np.full(len(part), np.nan), where=whole > 0)
-    return ratio
-
-
-def _ranks(scores: Floats) -> Ints:
-    return np.unique(scores, return_inverse=True)[1].reshape(-1)
-
-
-def _rank_columns(probs: Floats) -> Ints:
-    """Rank each column once, so that a bootstrap resample needs only counting."""
-    return np.stack([_ranks(column) for column in probs.T], axis=1)
-
-
-def _macro_auroc_of_ranks(target: Ints, ranks: Ints) -> float:
-    classes = [1] if ranks.shape[1] == 2 else range(ranks.shape[1])
-    return _mean(np.array([_auroc_of_ranks(target == c, ranks[:, c]) for c in classes]))
-
-
-def _auroc_of_ranks(positive: npt.NDArray[np.bool_], ranks: Ints) -> float:
-    top = int(ranks.max()) + 1 if len(ranks) else 0
-    above = np.bincount(ranks[positive], minlength=top)
-    below = np.bincount(ranks[~positive], minlength=top)
-    pairs = float(above.sum()) * float(below.sum())
-    if pairs == 0:
-        return float("nan")
-    return float((above * (np.cumsum(below) - below / 2)).sum() / pairs)
+def _single(values: Floats) -> npt.NDArray[np.float32]:
+    return np.asarray(values, np.float32)

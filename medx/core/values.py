@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -12,11 +14,12 @@ class Value(BaseModel):
 
 
 class Interval(Value):
-    """A point estimate with its bootstrap 95 % interval."""
+    """A point estimate with its 95 % interval, and how that was made."""
 
     estimate: float
     low: float
     high: float
+    method: str = "percentile bootstrap"
 
     def __str__(self) -> str:
         return f"{self.estimate:.3f} [{self.low:.3f}, {self.high:.3f}]"
@@ -54,3 +57,23 @@ class Hit(Value):
     split: str | None = None
     path: str | None = None
     text: str | None = None
+
+
+class HeatMap(Value):
+    """Where a classifier found evidence for one class in one image.
+
+    ``values`` is a ``float32`` array ``(H, W)``, 0 to 1, over the whole image; JSON leaves it out.
+    """
+
+    id: str
+    label: str = Field(description="The class whose evidence it shows.")
+    method: str
+    classifier: str = Field(description="The run that made it.")
+    peak: tuple[float, float] | None = Field(
+        description="Where it is highest, as shares of width and height; None: no evidence."
+    )
+    zone: str | None = Field(
+        description="The ninth of the image with the peak, as seen: in a frontal radiograph left "
+        "is the patient's right; None: no evidence."
+    )
+    values: Any = Field(exclude=True, repr=False)
