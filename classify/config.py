@@ -15,7 +15,7 @@ LABEL_SHIFTS = ("em", "bbse")
 FRAMES = ("first", "all")
 SCHEDULES = ("one-cycle", "cosine")
 AUGMENTATIONS = ("radiograph", "microscopy", "none")
-NORMALISATIONS = ("dataset", "image")
+NORMALISATIONS = ("dataset", "image", "backbone")
 TEST_TIME_VIEWS = ("none", "mirror", "shifts")
 TRAINED_ON = ("train", "folds")
 KEPT_EPOCHS = ("best", "last")
@@ -38,12 +38,23 @@ class TrainConfig:
         weights: A ``.safetensors`` file to start a timm model from instead.
         size: Side of the square input in pixels; None takes the native size up to 64 for
             ``compact-cnn`` and the model's own for timm.
+        encoder: With ``probe``: read the embeddings of this retrieval encoder instead of a
+            network's features; ``weights`` is then the encoder's folder.
         normalise: ``dataset`` subtracts mean and divides by spread of train, by channel; ``image``
-            standardises each image by its own, as ``compact-cnn`` always does.
+            standardises each image by its own, as ``compact-cnn`` always does; ``backbone`` takes
+            mean and spread that a timm network's published weights were made with.
         members: Networks of the ensemble; each starts from a seed of its own.
         train_on: ``train``; or ``folds``: each member learns from all but one fold of train and
             val, and what val decides is decided on the predictions for the folds left out.
+        probe: Fit nothing but a linear head, by logistic regression on frozen features.
+        head_epochs: Passes over train before those, in which only the head learns; 0 is none.
+        head_learning_rate: Peak of the schedule in them.
+        head_patience: The same as ``patience``, in them.
         epochs: Passes over train.
+        unfreeze: Last blocks of a network that learn beside the head; None is the whole network,
+            0 none.
+        layer_decay: Share of each block in the learning rate of the block above it; 1 is one rate
+            for all.
         batch_size: Images a step; None takes 128, or fewer where an epoch of a small dataset
             would have too few steps to learn from.
         accumulate: Parts that a step's batch is computed in, one after another, to need less
@@ -91,11 +102,18 @@ class TrainConfig:
     model: str = COMPACT_CNN
     pretrained: bool = True
     weights: str | None = None
+    encoder: str | None = None
     size: int | None = None
     normalise: str = "dataset"
     members: int = 1
     train_on: str = "train"
+    probe: bool = False
+    head_epochs: int = 0
+    head_learning_rate: float = 3e-3
+    head_patience: int | None = None
     epochs: int = 20
+    unfreeze: int | None = None
+    layer_decay: float = 1.0
     batch_size: int | None = None
     accumulate: int = 1
     learning_rate: float = 3e-3
@@ -145,6 +163,8 @@ class TrainConfig:
         for name, known in _CHOICES.items():
             _check_choice(self, name, known)
         object.__setattr__(self, "operating_point", str(parse_rule(self.operating_point)))
+        for name in ("pretrained", "balanced_sampling", "horizontal_flip", "compile"):
+            _check_flag(self, name)
         if self.augmentation is not None:
             _check_choice(self, "augmentation", AUGMENTATIONS)
         object.__setattr__(self, "class_weights", _parse_weights(self.class_weights))
@@ -155,6 +175,7 @@ class TrainConfig:
                 "logit_adjustment and balanced_sampling both allow for rare classes: set "
                 "balanced_sampling=false, or leave logit_adjustment at 0"
             )
+        _check_transfer(self)
 
 
 _CHOICES = {
@@ -266,6 +287,7 @@ class PredictConfig:
         level: Share of images whose conformal set is to hold the truth.
         frames: Of files with several: the ``first`` or ``all``.
         top_k: Classes to show of each image.
+        explain: Draw a heat-map overlay of each image.
     """
 
     run: str | None = None
@@ -280,6 +302,7 @@ class PredictConfig:
     level: float = 0.95
     frames: str = "first"
     top_k: int = 1
+    explain: bool = False
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "top_k"):
@@ -301,6 +324,18 @@ def _keep_names(config: object, name: str) -> None:
     object.__setattr__(config, name, tuple(str(part).strip() for part in names))
 
 
+def _check_transfer(config: TrainConfig) -> None:
+    _check_integer(config, "head_epochs", low=0)
+    _check_integer(config, "head_patience", low=1, optional=True)
+    _check_integer(config, "unfreeze", low=0, optional=True)
+    _check_number(config, "head_learning_rate", above=0.0)
+    _check_number(config, "layer_decay", above=0.0, most=1.0)
+    if config.probe and config.members > 1:
+        raise ValueError("probe fits one head; members must be 1")
+    if config.encoder is not None and not config.probe:
+        raise ValueError("encoder is for probe: set probe=true, or take --recipe linear-probe")
+
+
 def _check_integer(config: object, name: str, *, low: int, optional: bool = False) -> None:
     value = getattr(config, name)
     if value is None and optional:
@@ -316,6 +351,7 @@ def _check_number(
     low: float | None = None,
     above: float | None = None,
     below: float | None = None,
+    most: float | None = None,
 ) -> None:
     value = getattr(config, name)
     try:
@@ -326,6 +362,7 @@ def _check_number(
         (low is None or number >= low, f">= {low:g}" if low is not None else ""),
         (above is None or number > above, f"> {above:g}" if above is not None else ""),
         (below is None or number < below, f"< {below:g}" if below is not None else ""),
+        (most is None or number <= most, f"<= {most:g}" if most is not None else ""),
     ]
     if not all(holds for holds, _ in bounds) or number == float("inf"):
         legal = " and ".join(text for _, text in bounds if text)
@@ -340,6 +377,12 @@ def _check_decision(config: EvaluateConfig | PredictConfig) -> None:
     if config.label_shift is not None:
         _check_choice(config, "label_shift", LABEL_SHIFTS)
     _check_number(config, "level", above=0.0, below=1.0)
+
+
+def _check_flag(config: object, name: str) -> None:
+    value = getattr(config, name)
+    if not isinstance(value, bool):
+        raise ValueError(f"{name} must be true or false, got {value!r}")
 
 
 def _check_choice(config: object, name: str, known: Sequence[str]) -> None:

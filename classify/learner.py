@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
+from timm.layers import convert_sync_batchnorm
 from torch import Tensor, nn
 
 from classify.config import COMPACT_CNN, TrainConfig
@@ -19,6 +20,7 @@ from classify.data import (
     native_size,
     training_splits,
 )
+from classify.freezing import parameter_groups
 from classify.losses import (
     FocalLoss,
     class_balanced_weights,
@@ -26,11 +28,14 @@ from classify.losses import (
     logit_adjustment,
 )
 from classify.model import Backbone, CompactCNN, build_model, check_model_name, default_size
+from classify.pretrained import backbone_statistics
+from classify.processes import world_size
 from medx.core.device import resolve_device
 from medx.core.errors import InputError
 from medx.datasets.augment import choose_augmentation
 from medx.datasets.manifest import Dataset
 
+ENCODER_INPUT = 224
 PRECISION_NAMES = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
 
 
@@ -70,8 +75,8 @@ class Learner:
         optimizer: AdamW.
         criterion: The loss.
         accelerator: Device and precision.
-        mean: By channel, of train.
-        std: By channel, of train.
+        mean: By channel, to normalise by.
+        std: By channel, to normalise by.
     """
 
     network: CompactCNN | Backbone
@@ -85,13 +90,10 @@ class Learner:
 
 def load_training_data(config: TrainConfig, dataset: Dataset) -> TrainingData:
     """Decode train and val of a dataset at the size the model works at."""
-    check_model_name(config.model)
     train, val = training_splits(dataset, limit=config.limit)
-    size = config.size or default_size(config.model, native_size(train))
+    size = input_size(config, train)
     images = load_images(train, size, description="reading train")
     judges = load_images(val, size, description="reading val")
-    learned = [images.pixels, judges.pixels] if config.train_on == "folds" else [images.pixels]
-    mean, std = channel_statistics(torch.cat(learned) if len(learned) > 1 else learned[0])
     augmentation, reason = choose_augmentation(
         config.augmentation, dataset.modality, colour=dataset.colour
     )
@@ -101,10 +103,35 @@ def load_training_data(config: TrainConfig, dataset: Dataset) -> TrainingData:
         classes=dataset.classes,
         size=size,
         colour=dataset.colour,
-        statistics=(tuple(mean.tolist()), tuple(std.tolist())),
+        statistics=normalisation(config, images, judges),
         augmentation=augmentation,
         augmentation_reason=reason,
     )
+
+
+def input_size(config: TrainConfig, images: Dataset) -> int:
+    """Return the side of the input: as set, else what the model or the images suggest."""
+    if config.encoder is None:
+        check_model_name(config.model)
+    if config.size:
+        return config.size
+    native = native_size(images)
+    # An encoder resizes images itself.
+    return min(native, ENCODER_INPUT) if config.encoder else default_size(config.model, native)
+
+
+def normalisation(
+    config: TrainConfig, train: ImageSet, val: ImageSet
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return mean and spread of each channel that inputs are normalised by."""
+    channels = train.pixels.shape[1]
+    if config.encoder:  # which has its own
+        return (0.0,) * channels, (1.0,) * channels
+    if config.normalise == "backbone":
+        return backbone_statistics(config.model, channels)
+    folds = config.train_on == "folds"
+    mean, std = channel_statistics(torch.cat([train.pixels, val.pixels]) if folds else train.pixels)
+    return tuple(mean.tolist()), tuple(std.tolist())
 
 
 def build_learner(config: TrainConfig, data: TrainingData) -> Learner:
@@ -113,8 +140,15 @@ def build_learner(config: TrainConfig, data: TrainingData) -> Learner:
     network = new_network(config, data)
     network = network.to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = copy.deepcopy(network).requires_grad_(False)
-    optimizer = torch.optim.AdamW(_parameter_groups(network, config.weight_decay))
-    network, optimizer = accelerator.prepare(network, optimizer)
+    groups = parameter_groups(
+        network, weight_decay=config.weight_decay, layer_decay=config.layer_decay
+    )
+    if world_size() > 1 and accelerator.device.type == "cuda":
+        network = convert_sync_batchnorm(network)
+    optimizer = accelerator.prepare(torch.optim.AdamW(groups))
+    # Evaluation mode leaves out DistributedDataParallel: ``processes`` sums the gradients, which
+    # phases may freeze and thaw as they like.
+    network = accelerator.prepare_model(network, evaluation_mode=True)
     if config.compile:
         network.compile()
     mean, std = data.statistics
@@ -182,6 +216,8 @@ def new_network(
 
 def initial_weights(config: TrainConfig) -> str:
     """Return where the network starts from, in words."""
+    if config.encoder:
+        return f"encoder {config.encoder}"
     if config.weights:
         return f"file {Path(config.weights).name}"
     if config.model == COMPACT_CNN or not config.pretrained:
@@ -196,22 +232,4 @@ def _start_accelerator(config: TrainConfig) -> Accelerator:
     # accelerate holds device and precision for the whole process; a second training in it (the
     # demo, a benchmark over seeds) may want others.
     AcceleratorState._reset_state(reset_partial_state=True)
-    accelerator = Accelerator(
-        cpu=device == "cpu", mixed_precision=PRECISION_NAMES[config.precision]
-    )
-    if accelerator.num_processes > 1:
-        raise InputError(
-            f"training takes one process, got {accelerator.num_processes}",
-            hint="start it without accelerate launch or torchrun",
-        )
-    return accelerator
-
-
-def _parameter_groups(network: nn.Module, weight_decay: float) -> list[dict[str, object]]:
-    # Decay pulls scales and shifts (one-dimensional) towards 0, which regularises nothing.
-    matrices = [p for p in network.parameters() if p.ndim > 1]
-    vectors = [p for p in network.parameters() if p.ndim <= 1]
-    return [
-        {"params": matrices, "weight_decay": weight_decay},
-        {"params": vectors, "weight_decay": 0.0},
-    ]
+    return Accelerator(cpu=device == "cpu", mixed_precision=PRECISION_NAMES[config.precision])

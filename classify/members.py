@@ -16,9 +16,10 @@ from classify.checkpoint import WEIGHTS_FILE
 from classify.config import TrainConfig
 from classify.data import ImageSet
 from classify.inference import compute_logits
-from classify.learner import TrainingData, new_network
+from classify.learner import TrainingData
+from classify.linear_probe import blank_network
 from classify.model import Ensemble, Network
-from classify.results import Epoch, Member
+from classify.results import Epoch, Member, ProbeFit
 from classify.training_state import Progress
 from medx.core.content_hash import content_hash
 from medx.core.device import resolve_device
@@ -45,6 +46,7 @@ class Trained:
             member that did not learn from the image.
         members: What came of each.
         history: Every epoch of every member.
+        probe: Penalties that a linear probe tried.
     """
 
     network: Network
@@ -54,6 +56,7 @@ class Trained:
     logits: npt.NDArray[np.float32]
     members: tuple[Member, ...]
     history: tuple[Epoch, ...]
+    probe: tuple[ProbeFit, ...] = ()
 
     @property
     def device(self) -> torch.device:
@@ -139,7 +142,7 @@ def gather(
     mean, std = (torch.tensor(v, dtype=torch.float32, device=device) for v in data.statistics)
     networks = []
     for member in range(config.members):
-        network = new_network(config, data, blank=True)
+        network = blank_network(config, data)
         folder = member_dir(run_dir, config, member)
         network.load_state_dict(load_tensors(folder / WEIGHTS_FILE))
         networks.append(network.to(device, memory_format=torch.channels_last).eval())  # type: ignore[call-overload]

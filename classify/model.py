@@ -13,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from classify.config import COMPACT_CNN
+from classify.encoder_probe import EncoderProbe
 from classify.pretrained import find_weights
 from medx.core.errors import InputError, UnknownNameError
 
@@ -143,7 +144,7 @@ class Ensemble(nn.Module):
         return torch.logsumexp(torch.stack(logs), dim=0) - math.log(len(logs))
 
 
-Network: TypeAlias = "CompactCNN | Backbone | Ensemble"
+Network: TypeAlias = "CompactCNN | Backbone | Ensemble | EncoderProbe"
 
 
 def build_model(

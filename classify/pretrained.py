@@ -47,6 +47,32 @@ def find_weights(name: str, weights: Path | None = None) -> Path:
     return _fetch(name, repository)
 
 
+def backbone_statistics(name: str, channels: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return mean and spread of each channel that a timm network's weights were trained with.
+
+    Grey images get the mean over the three colours: timm sums the first layer over them, as if
+    each grey image came in all three.
+
+    Args:
+        name: A timm name.
+        channels: 1 or 3.
+
+    Raises:
+        InputError: When the network has no published weights.
+    """
+    import timm
+
+    cfg = timm.get_pretrained_cfg(name)
+    if cfg is None:
+        raise InputError(
+            f"{name} has no normalisation of its own", hint="set normalise=dataset or image"
+        )
+    mean, std = tuple(map(float, cfg.mean)), tuple(map(float, cfg.std))
+    if channels == 1:
+        return (sum(mean) / len(mean),), (sum(std) / len(std),)
+    return mean, std
+
+
 def _fetch(name: str, repository: str) -> Path:
     from huggingface_hub import constants, get_session, hf_hub_download
 

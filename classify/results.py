@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from classify.measured import Benefit, Measured, MeasuredPoint, ReliabilityBin, Subgroup
+from classify.label_shift import LabelShift
 from medx.core.settings import DISCLAIMER
 from medx.core.values import Prediction, Value
 
@@ -20,12 +21,21 @@ class Epoch(Value):
     """One pass over train, judged on val."""
 
     member: int = Field(default=0, description="Which network of the ensemble, from 0.")
+    phase: str = Field(default="network", description="head, network or probe: what learned.")
     epoch: int
     train_loss: float
     val_loss: float
     val_auroc: float
     learning_rate: float
     seconds: float
+
+
+class ProbeFit(Value):
+    """A linear probe of one penalty, judged on val."""
+
+    strength: float = Field(description="Inverse of the penalty: C of scikit-learn.")
+    val_auroc: float
+    val_loss: float
 
 
 class Member(Value):
@@ -64,12 +74,18 @@ class TrainResult(Value):
     n_train: int = Field(description="Images learned from.")
     n_val: int = Field(description="Images that the choices were made on.")
     members: list[Member]
+    probe: list[ProbeFit] = Field(description="Penalties tried; empty but for a linear probe.")
     epochs_run: int = Field(description="Of all members together.")
     best_epoch: int = Field(description="The epoch kept, of the first member.")
     stopped_early: bool
+    calibration: str
     temperature: float
     operating_point: float | None
     operating_point_rule: str | None
+    operating_point_range: tuple[float, float] | None = Field(
+        description="Where 95 % of the thresholds of resamples of val lie."
+    )
+    operating_points: dict[str, float] = Field(description="rule → threshold chosen on val.")
     val: Measured = Field(description="At the operating point, which val itself chose: optimistic.")
     val_at_half: Measured | None = Field(description="At 0.5; None when multi-class.")
     history: list[Epoch]
@@ -126,12 +142,20 @@ class EvaluationResult(Value):
 class PredictionSet(Value):
     """What a classifier says of many images."""
 
-    schema_version: int = 1
+    schema_version: int = 2
     run_dir: str | None = None
     classifier: str
     source: str
     operating_point: float | None
+    operating_point_rule: str | None = Field(description="What it was chosen for on val; or given.")
+    conformal_level: float
+    label_shift: LabelShift | None = Field(
+        default=None, description="Asked for; it changes the shifted columns alone."
+    )
     counts: dict[str, int] = Field(description="label → images")
+    abstained: int = Field(description="Images that a person should decide.")
+    out_of_distribution: int = Field(description="Images unlike the training images.")
+    notes: list[str] = Field(default_factory=list)
     predictions: list[Prediction]
     skipped: list[Skipped]
     disclaimer: str = DISCLAIMER

@@ -6,22 +6,36 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch import Tensor
 
 from classify.bootstrap import Bootstrap
-from classify.calibration import fit_calibration
+from classify.calibration import Calibration, fit_calibration
 from classify.checkpoint import (
     WEIGHTS_FILE,
     ModelDescription,
     save_description,
 )
 from classify.config import TrainConfig
+from classify.data import as_pixels
+from classify.encoder_probe import ENCODER, EncoderProbe
 from classify.figures import save_training_curves
+from classify.inference import compute_features
 from classify.learner import TrainingData, initial_weights
-from classify.members import Trained, clear_members
+from classify.members import VAL_BATCH, Trained, clear_members
 from classify.metrics import measure
-from classify.operating_points import apply_operating_point, choose_operating_point
+from classify.ood import OOD_FILE, OutOfDistribution, choose_rows, fit_ood, save_ood
+from classify.operating_points import (
+    OperatingPoint,
+    apply_operating_point,
+    bag_operating_point,
+)
+from classify.operating_rules import STANDARD_RULES
+from classify.phases import most_epochs
 from classify.results import Skipped, TrainResult
 from classify.training_state import STATE_FILE
+from classify.val_logits import VAL_LOGITS_FILE, ValLogits, save_val_logits
+from medx.core.console import note
 from medx.core.files import sha256_file, write_json
 from medx.datasets.manifest import Dataset, Record
 
@@ -41,8 +55,7 @@ def finish_training(
     trained: Trained,
 ) -> TrainResult:
     """Calibrate what was trained, choose its operating point, write the run."""
-    logits, target = trained.logits, trained.judged.target.numpy()
-    description = describe_model(config, run_dir, dataset, data, trained, logits, target)
+    description = describe_model(config, run_dir, dataset, data, trained)
     save_description(run_dir, description)
     save_training_curves(trained.history, run_dir / "figures" / "training_curves.png")
     result = _summarise(config, run_dir, dataset, data, trained, description)
@@ -54,22 +67,28 @@ def finish_training(
 
 
 def describe_model(
-    config: TrainConfig,
-    run_dir: Path,
-    dataset: Dataset,
-    data: TrainingData,
-    trained: Trained,
-    logits: npt.NDArray[np.float32],
-    target: npt.NDArray[np.int64],
+    config: TrainConfig, run_dir: Path, dataset: Dataset, data: TrainingData, trained: Trained
 ) -> ModelDescription:
-    """Return the description of the weights in ``run_dir``, with what val decides."""
-    calibration = fit_calibration(logits, target)
-    operating_point = None
-    if len(data.classes) == 2:
-        positive = calibration.probabilities(logits)[:, 1]
-        operating_point = choose_operating_point(target == 1, positive, config.operating_point)
+    """Return the description of the weights in ``run_dir``, with what val decides.
+
+    What later choices need is written beside the weights: val's logits and the
+    out-of-distribution score.
+    """
+    val = ValLogits(
+        logits=trained.logits,
+        target=trained.judged.target.numpy(),
+        groups=groups_of(trained.judged.records),
+    )
+    calibration = fit_calibration(val.logits, val.target, config.calibration)
+    points = choose_points(config, val, calibration)
+    chosen = points.get(config.operating_point)
+    fingerprint = None
+    if isinstance(trained.network, EncoderProbe):
+        fingerprint = dict(trained.network.embedder.fingerprint)
     return ModelDescription(
-        architecture=config.model,
+        architecture=ENCODER if config.encoder else config.model,
+        encoder=fingerprint,
+        encoder_weights=config.weights if config.encoder else None,
         members=config.members,
         classes=list(data.classes),
         size=data.size,
@@ -78,14 +97,62 @@ def describe_model(
         std=trained.std.tolist(),
         normalise=config.normalise,
         tta=config.tta,
+        calibration_method=config.calibration,
         temperature=calibration.temperature,
+        scale=list(calibration.scale),
         bias=list(calibration.bias),
-        operating_point=operating_point,
-        operating_point_rule=None if operating_point is None else config.operating_point,
+        operating_point=None if chosen is None else chosen.threshold,
+        operating_point_rule=None if chosen is None else chosen.rule,
+        operating_points={rule: point.threshold for rule, point in points.items()},
+        operating_point_ranges={rule: (p.low, p.high) for rule, p in points.items()},
         dataset=dataset.name,
         initial_weights=initial_weights(config),
         parameters=sum(p.numel() for p in trained.network.parameters()),
         weights_sha256=sha256_file(run_dir / WEIGHTS_FILE),
+        val_logits_sha256=save_val_logits(run_dir / VAL_LOGITS_FILE, val),
+        ood_sha256=save_ood(run_dir / OOD_FILE, fit_ood_of(config, data, trained)),
+    )
+
+
+def choose_points(
+    config: TrainConfig, val: ValLogits, calibration: Calibration
+) -> dict[str, OperatingPoint]:
+    """Return the thresholds of all standard rules and of the configured one; none for many classes.
+
+    Args:
+        config: The recipe.
+        val: What thresholds are chosen on.
+        calibration: How its logits become probabilities.
+    """
+    if val.logits.shape[1] != 2:
+        return {}
+    positive = calibration.probabilities(val.logits)[:, 1]
+    return {
+        rule: bag_operating_point(
+            val.target == 1, positive, rule, groups=val.groups, seed=config.seed
+        )
+        for rule in dict.fromkeys([*STANDARD_RULES, config.operating_point])
+    }
+
+
+def fit_ood_of(config: TrainConfig, data: TrainingData, trained: Trained) -> OutOfDistribution:
+    """Fit the out-of-distribution score on what was learned from; scale it by val."""
+    note("fitting the out-of-distribution score")
+    learned = trained.judged if config.train_on == "folds" else data.train
+    rows = choose_rows(len(learned), seed=config.seed)
+
+    def features(pixels: Tensor) -> npt.NDArray[np.float32]:
+        return compute_features(
+            trained.network, pixels, mean=trained.mean, std=trained.std, batch_size=VAL_BATCH
+        )
+
+    pixels = learned.pixels[torch.from_numpy(rows)]
+    return fit_ood(
+        features=features(pixels),
+        pixels=as_pixels(pixels),
+        target=learned.target.numpy()[rows],
+        val_features=features(data.val.pixels),
+        val_pixels=as_pixels(data.val.pixels),
     )
 
 
@@ -119,7 +186,7 @@ def _summarise(
         recipe_reason=config.recipe_reason,
         dataset=dataset.name,
         synthetic=dataset.synthetic,
-        model=config.model,
+        model=f"probe of {config.encoder}" if config.encoder else config.model,
         parameters=description.parameters,
         initial_weights=description.initial_weights,
         classes=description.classes,
@@ -135,12 +202,17 @@ def _summarise(
         n_train=len(judged if config.train_on == "folds" else data.train),
         n_val=len(judged),
         members=list(trained.members),
+        probe=list(trained.probe),
         epochs_run=len(trained.history),
         best_epoch=trained.members[0].best_epoch,
-        stopped_early=len(trained.history) < config.epochs * config.members,
+        stopped_early=not config.probe
+        and len(trained.history) < most_epochs(config) * config.members,
+        calibration=description.calibration_method,
         temperature=description.temperature,
         operating_point=point,
         operating_point_rule=description.operating_point_rule,
+        operating_point_range=description.operating_point_ranges.get(config.operating_point),
+        operating_points=description.operating_points,
         val=at_point,
         val_at_half=at_half,
         history=list(trained.history),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from classify.calibration import negative_log_likelihood
 from classify.checkpoint import WEIGHTS_FILE
 from classify.config import TrainConfig, as_mapping
 from classify.data import ImageSet, as_unit, normalise
+from classify.freezing import SCALE, train_unfrozen
 from classify.inference import compute_logits
 from classify.learner import (
     Learner,
@@ -25,8 +27,21 @@ from classify.learner import (
     build_learner,
     load_training_data,
 )
+from classify.linear_probe import train_probe
 from classify.members import VAL_BATCH, gather, member_dir, member_seed, split_members
 from classify.mixup import blend
+from classify.phases import Stand, enter_phase, most_epochs, phase_rate, stand_after
+from classify.processes import (
+    average_statistics,
+    from_main,
+    is_main,
+    join_rows,
+    my_rows,
+    sum_gradients,
+    total,
+    wait_for_all,
+    world_size,
+)
 from classify.ranking import macro_auroc
 from classify.results import Epoch, TrainResult
 from classify.selection import finish_training
@@ -41,7 +56,7 @@ from medx.core.console import note, progress_bar, told_on_interrupt
 from medx.core.device import seed_everything
 from medx.core.errors import CheckpointError, InputError
 from medx.core.runs import load_config, load_json, logging_to, save_config
-from medx.core.training import one_cycle, save_tensors, update_average, warm_cosine
+from medx.core.training import save_tensors, update_average
 from medx.datasets.augment import apply_augmentation, seed_step
 from medx.datasets.manifest import Dataset
 
@@ -67,30 +82,44 @@ def train(
         CheckpointError: When the run to resume is damaged or of another version.
     """
     config = replace(config, dataset=config.dataset or dataset.name)
-    resume = resume and (run_dir / "config.yaml").is_file()
-    if resume:
-        _check_same_settings(config, run_dir)
-        if (run_dir / "metrics.json").is_file():
-            note(f"{run_dir} is already finished")
-            return _load_result(run_dir / "metrics.json")
+    resume, result = from_main(lambda: _look_back(config, run_dir, resume=resume))
+    if result is not None:
+        return result
     data = load_training_data(config, dataset)
     parts = split_members(config, data)
-    if not resume:
+    check_shares(config, parts)
+    if is_main() and not resume:
         save_config(run_dir, as_mapping(config))
     kept = (
         f"interrupted; finished epochs are kept in {run_dir}. Go on with: "
         f"medx classify train --resume --output {run_dir}"
     )
-    total = sum(config.epochs * steps_per_epoch(config, part.train) for part in parts)
-    with logging_to(run_dir), told_on_interrupt(kept):
+    if config.probe:
+        with logging_to(run_dir) if is_main() else nullcontext():
+            return from_main(lambda: fit_head(config, run_dir, dataset, data))
+    steps = sum(most_epochs(config) * steps_per_epoch(config, part.train) for part in parts)
+    with logging_to(run_dir) if is_main() else nullcontext(), told_on_interrupt(kept):
         note(f"augmentation: {data.augmentation} ({data.augmentation_reason})")
-        with progress_bar("training", total) as bar:
+        with progress_bar("training", steps) as bar:
             progress = [
                 train_member(config, run_dir, member, part, bar)
                 for member, part in enumerate(parts)
             ]
-        trained = gather(config, run_dir, data, parts, progress)
-        return finish_training(config, run_dir, dataset, data, trained)
+
+        def finish() -> TrainResult:
+            trained = gather(config, run_dir, data, parts, progress)
+            return finish_training(config, run_dir, dataset, data, trained)
+
+        return from_main(finish)
+
+
+def fit_head(
+    config: TrainConfig, run_dir: Path, dataset: Dataset, data: TrainingData
+) -> TrainResult:
+    """Fit a linear probe instead of training, and finish the run."""
+    progress, fits = train_probe(config, run_dir, data)
+    trained = gather(config, run_dir, data, [data], [progress])
+    return finish_training(config, run_dir, dataset, data, replace(trained, probe=fits))
 
 
 def train_member(
@@ -105,24 +134,33 @@ def train_member(
     progress = Progress()
     if (folder / STATE_FILE).is_file():
         progress = load_progress(folder)
-        note(f"resuming after epoch {progress.epochs_done} of {config.epochs}{of_many}")
+        note(f"resuming after epoch {progress.epochs_done} of {most_epochs(config)}{of_many}")
         bar.advance(bar.task_ids[0], progress.epochs_done * steps)
-    if is_finished(config, progress):
+    stand = stand_after(config, progress.history)
+    if stand is None:
         return progress
     seed_everything(config.seed)
     learner = build_learner(config, data)
     if progress.epochs_done:
         load_state(folder, learner)
-    while not is_finished(config, progress):
-        started = time.perf_counter()
-        loss = train_one_epoch(config, learner, data, progress.epochs_done, bar)
+    enter_phase(learner, stand.phase, None)
+    while stand is not None:
+        started, phase = time.perf_counter(), stand.phase
+        loss = train_one_epoch(config, learner, data, stand, progress.epochs_done, bar)
         epoch = validate(config, learner, data.val, progress.epochs_done + 1, loss, started)
-        epoch = epoch.model_copy(update={"member": member})
-        if progress.add(epoch, keep=config.keep):
+        epoch = epoch.model_copy(update={"member": member, "phase": phase.name})
+        if progress.add(epoch, keep=config.keep) and is_main():
             save_tensors(folder / WEIGHTS_FILE, learner.average.state_dict())
-        save_state(folder, progress, learner)
+        stand = stand_after(config, progress.history)
+        if stand is not None and stand.phase != phase:
+            wait_for_all()
+            enter_phase(learner, stand.phase, folder / WEIGHTS_FILE)
+        if is_main():
+            save_state(folder, progress, learner)
+        learned = f" ({phase.name})" if config.head_epochs else ""
         note(
-            f"epoch {epoch.epoch}/{config.epochs}{of_many}: loss {epoch.train_loss:.4f}, "
+            f"epoch {epoch.epoch}/{most_epochs(config)}{learned}{of_many}: "
+            f"loss {epoch.train_loss:.4f}, "
             f"val loss {epoch.val_loss:.4f}, val AUC {epoch.val_auroc:.4f}, "
             f"{len(data.train) / epoch.seconds:.0f} images/s"
             f"{' (best)' if config.keep == 'best' and progress.best_epoch == epoch.epoch else ''}"
@@ -131,33 +169,37 @@ def train_member(
 
 
 def train_one_epoch(
-    config: TrainConfig, learner: Learner, data: TrainingData, epoch: int, bar: Bar
+    config: TrainConfig,
+    learner: Learner,
+    data: TrainingData,
+    stand: Stand,
+    epoch: int,
+    bar: Bar,
 ) -> float:
-    """Take every step of one epoch (counted from 0); return the mean loss."""
+    """Take every step of one epoch; return the mean loss.
+
+    Args:
+        config: The recipe.
+        learner: What learns.
+        data: What from.
+        stand: The phase, and its epochs that are behind.
+        epoch: All epochs that are behind.
+        bar: Advances with each step.
+    """
     batch, steps = batch_size(config, data.train), steps_per_epoch(config, data.train)
     device = learner.accelerator.device
     pixels = data.train.pixels.to(device)
     target = F.one_hot(data.train.target, len(data.classes)).float().to(device)
     seed_step(config.seed, epoch, steps)  # one past the last step: the order of this epoch
     order = draw_order(data.train.target, balanced=config.balanced_sampling).to(device)
-    learner.network.train()
+    train_unfrozen(learner.network)
     losses: list[torch.Tensor] = []
     started = shown = time.perf_counter()
     for step, rows in enumerate(torch.split(order, batch)[:steps]):
         seed_step(config.seed, epoch, step)
-        done = epoch * steps + step
-        for group in learner.optimizer.param_groups:
-            group["lr"] = learning_rate(config, done, steps)
-        inputs = apply_augmentation(
-            data.augmentation, as_unit(pixels[rows]), horizontal_flip=config.horizontal_flip
-        )
-        inputs = normalise(inputs, learner.mean, learner.std)
-        inputs, soft = blend(
-            inputs,
-            target[rows],
-            mixup_alpha=config.mixup_alpha,
-            cutmix_alpha=config.cutmix_alpha,
-        )
+        done = stand.done * steps + step
+        set_rate(learner, phase_rate(config, stand.phase, done, steps))
+        inputs, soft = make_batch(config, learner, data, pixels[rows], target[rows])
         losses.append(take_step(learner, inputs, soft, parts=config.accumulate))
         update_average(learner.average, learner.network, config.ema_decay, done)
         bar.advance(bar.task_ids[0])
@@ -166,7 +208,7 @@ def train_one_epoch(
             rate = (step + 1) * batch / (shown - started)
             status = f"epoch {epoch + 1} loss {losses[-1].item():.3f} {rate:.0f} images/s"
             bar.update(bar.task_ids[0], status=status)
-    mean_loss = float(torch.stack(losses).double().mean())
+    mean_loss = total(float(torch.stack(losses).double().mean()))
     if not np.isfinite(mean_loss):
         raise InputError(
             f"the loss diverged in epoch {epoch + 1}", hint="use a lower --learning-rate"
@@ -174,8 +216,29 @@ def train_one_epoch(
     return mean_loss
 
 
+def make_batch(
+    config: TrainConfig, learner: Learner, data: TrainingData, pixels: Tensor, target: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return what the network sees of ``uint8`` pixels, and what it is to answer."""
+    inputs = apply_augmentation(
+        data.augmentation, as_unit(pixels), horizontal_flip=config.horizontal_flip
+    )
+    return blend(
+        normalise(inputs, learner.mean, learner.std),
+        target,
+        mixup_alpha=config.mixup_alpha,
+        cutmix_alpha=config.cutmix_alpha,
+    )
+
+
+def set_rate(learner: Learner, rate: float) -> None:
+    """Set the learning rate of the head; blocks below it have their share of it."""
+    for group in learner.optimizer.param_groups:
+        group["lr"] = rate * group[SCALE]
+
+
 def take_step(learner: Learner, inputs: Tensor, target: Tensor, *, parts: int) -> Tensor:
-    """Move the weights against the gradient of one batch; return its loss.
+    """Move the weights against the gradient of one batch; return this process's part of its loss.
 
     Args:
         learner: What learns.
@@ -184,23 +247,17 @@ def take_step(learner: Learner, inputs: Tensor, target: Tensor, *, parts: int) -
         parts: In how many pieces the batch passes the network; the gradient is of all of it.
     """
     learner.optimizer.zero_grad()
-    losses = []
-    for images, wanted in zip(inputs.chunk(parts), target.chunk(parts), strict=True):
+    losses, mine = [], my_rows(len(inputs))
+    for images, wanted in zip(inputs[mine].chunk(parts), target[mine].chunk(parts), strict=True):
         loss = learner.criterion(learner.network(images).float(), wanted)
         loss = loss * (len(images) / len(inputs))
         learner.accelerator.backward(loss)
         losses.append(loss.detach())
+    sum_gradients(learner.network)
     learner.accelerator.clip_grad_norm_(learner.network.parameters(), GRADIENT_NORM)
     learner.optimizer.step()
+    average_statistics(learner.network)
     return torch.stack(losses).sum()
-
-
-def learning_rate(config: TrainConfig, step: int, steps: int) -> float:
-    """Return the rate of one step of a training of ``steps`` steps an epoch."""
-    total = config.epochs * steps
-    if config.schedule == "cosine":
-        return warm_cosine(step, total, config.learning_rate, config.warmup_epochs * steps)
-    return one_cycle(step, total, config.learning_rate)
 
 
 def draw_order(target: Tensor, *, balanced: bool) -> Tensor:
@@ -220,14 +277,15 @@ def validate(
     started: float,
 ) -> Epoch:
     """Judge the averaged weights on val."""
-    logits = compute_logits(
+    part = compute_logits(
         learner.average,
-        images.pixels,
+        images.pixels[my_rows(len(images))],
         mean=learner.mean,
         std=learner.std,
         tta=config.tta,
         batch_size=VAL_BATCH,
     )
+    logits = join_rows(part)
     target = images.target.numpy()
     return Epoch(
         epoch=epoch,
@@ -239,11 +297,16 @@ def validate(
     )
 
 
-def is_finished(config: TrainConfig, progress: Progress) -> bool:
-    """Return True after the last epoch, or when val has not improved for ``patience`` epochs."""
-    waited = progress.epochs_done - progress.best_epoch
-    patient = config.patience is None or waited < config.patience
-    return progress.epochs_done >= config.epochs or not patient
+def check_shares(config: TrainConfig, parts: list[TrainingData]) -> None:
+    """Raise ``InputError`` unless every process gets an image of each batch."""
+    for part in parts:
+        fewest = min(batch_size(config, part.train), len(part.train), len(part.val))
+        if fewest < world_size() * config.accumulate:
+            raise InputError(
+                f"{fewest} images cannot be shared by {world_size()} processes "
+                f"in {config.accumulate} parts",
+                hint="start fewer processes, or raise --batch-size",
+            )
 
 
 def steps_per_epoch(config: TrainConfig, images: ImageSet) -> int:
@@ -257,6 +320,19 @@ def batch_size(config: TrainConfig, images: ImageSet) -> int:
         return config.batch_size
     most = max(1, len(images) // STEPS_WANTED)
     return max(SMALLEST_BATCH, min(LARGEST_BATCH, 1 << (most.bit_length() - 1)))
+
+
+def _look_back(
+    config: TrainConfig, run_dir: Path, *, resume: bool
+) -> tuple[bool, TrainResult | None]:
+    """Return whether there is something to resume, and its result when it is finished."""
+    resume = resume and (run_dir / "config.yaml").is_file()
+    if resume:
+        _check_same_settings(config, run_dir)
+        if (run_dir / "metrics.json").is_file():
+            note(f"{run_dir} is already finished")
+            return True, _load_result(run_dir / "metrics.json")
+    return resume, None
 
 
 def _load_result(path: Path) -> TrainResult:

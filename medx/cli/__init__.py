@@ -61,6 +61,7 @@ def main(args: list[str] | None = None) -> None:
 def _fail(message: str, hint: str | None, error: Exception) -> None:
     if os.environ.get("MEDX_DEBUG") == "1":
         raise error
+    stderr.quiet = False  # a process that does not speak may still fail
     stderr.print(f"error: {' '.join(message.split())}", style="red", markup=False)
     if hint:
         stderr.print(f"hint: {hint}", markup=False)
