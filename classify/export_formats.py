@@ -1,0 +1,156 @@
+"""The formats a classifier is exported to: how each is written, and how it is run."""
+
+from __future__ import annotations
+
+import importlib.util
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, ClassVar, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from medx.core.errors import InputError, MissingExtraError, UnknownNameError
+from medx.core.images import Pixels
+
+INPUT_NAME, OUTPUT_NAME = "pixels", "probabilities"
+
+Run: TypeAlias = Callable[[Pixels], npt.NDArray[np.float32]]
+
+
+class ExportFormat(ABC):
+    """One format.
+
+    Args:
+        file_name: Of the file to load.
+        packages: What writing and running it needs besides medx.
+        load_options: What a runtime must be told to compute as medx does.
+    """
+
+    file_name: ClassVar[str]
+    packages: ClassVar[tuple[str, ...]] = ()
+    load_options: ClassVar[Mapping[str, str]] = {}
+
+    @abstractmethod
+    def write(self, graph: nn.Module, example: Tensor, folder: Path) -> None:
+        """Write ``graph`` into ``folder``; the first dimension of ``example`` is made dynamic."""
+
+    @abstractmethod
+    def load(self, folder: Path, threads: int) -> Run:
+        """Return a function from ``uint8`` pixels to probabilities, on so many CPU threads."""
+
+
+class OnnxFormat(ExportFormat):
+    """ONNX, run by onnxruntime."""
+
+    file_name = "model.onnx"
+    packages = ("onnx", "onnxscript", "onnxruntime")
+
+    def write(self, graph: nn.Module, example: Tensor, folder: Path) -> None:
+        """Write ``model.onnx``, weights inside."""
+        torch.onnx.export(
+            graph,
+            (example,),
+            folder / self.file_name,
+            input_names=[INPUT_NAME],
+            output_names=[OUTPUT_NAME],
+            dynamic_shapes=_dynamic_batch(),
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
+
+    def load(self, folder: Path, threads: int) -> Run:
+        """Open an onnxruntime session."""
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        session = onnxruntime.InferenceSession(
+            folder / self.file_name, options, providers=["CPUExecutionProvider"]
+        )
+        return lambda pixels: np.asarray(session.run(None, {INPUT_NAME: pixels})[0], np.float32)
+
+
+class OpenVinoFormat(ExportFormat):
+    """OpenVINO's intermediate representation, made from ONNX."""
+
+    file_name = "model.xml"
+    packages = (*OnnxFormat.packages, "openvino")
+    # Its CPU plug-in computes in bfloat16 where it can, which moves probabilities by more than
+    # 1e-4; the file itself cannot forbid that.
+    load_options: ClassVar[Mapping[str, str]] = {"INFERENCE_PRECISION_HINT": "f32"}
+
+    def write(self, graph: nn.Module, example: Tensor, folder: Path) -> None:
+        """Write ``model.xml`` and ``model.bin``."""
+        import openvino
+
+        OnnxFormat().write(graph, example, folder)
+        onnx_path = folder / OnnxFormat.file_name
+        model = openvino.convert_model(onnx_path)
+        openvino.save_model(model, folder / self.file_name, compress_to_fp16=False)
+        onnx_path.unlink()
+
+    def load(self, folder: Path, threads: int) -> Run:
+        """Compile for the CPU."""
+        import openvino
+
+        options: dict[str, Any] = {**self.load_options, "INFERENCE_NUM_THREADS": threads}
+        compiled = openvino.Core().compile_model(folder / self.file_name, "CPU", options)
+        return lambda pixels: np.array(compiled(pixels)[0], np.float32)
+
+
+class Pt2Format(ExportFormat):
+    """PyTorch's own archive of an exported program, for Python and AOTInductor."""
+
+    file_name = "model.pt2"
+
+    def write(self, graph: nn.Module, example: Tensor, folder: Path) -> None:
+        """Write ``model.pt2``."""
+        program = torch.export.export(graph, (example,), dynamic_shapes=_dynamic_batch())
+        torch.export.save(program, folder / self.file_name)
+
+    def load(self, folder: Path, threads: int) -> Run:
+        """Load the program; ``threads`` is whatever torch has."""
+        module = torch.export.load(folder / self.file_name).module()
+
+        @torch.inference_mode()
+        def run(pixels: Pixels) -> npt.NDArray[np.float32]:
+            return np.asarray(module(torch.tensor(pixels)).numpy(), np.float32)
+
+        return run
+
+
+FORMATS: dict[str, ExportFormat] = {
+    "onnx": OnnxFormat(),
+    "openvino": OpenVinoFormat(),
+    "pt2": Pt2Format(),
+}
+
+
+def find_format(name: str) -> ExportFormat:
+    """Return a format by name.
+
+    Raises:
+        UnknownNameError: When there is none of that name.
+        InputError: When it is TorchScript, which PyTorch has deprecated.
+        MissingExtraError: When its packages are not installed.
+    """
+    if name == "torchscript":
+        raise InputError(
+            "PyTorch has deprecated TorchScript and warns against writing new files",
+            hint="--format pt2 is its successor; --format onnx also runs without Python",
+        )
+    if name not in FORMATS:
+        raise UnknownNameError("export format", name, FORMATS)
+    found = FORMATS[name]
+    if any(importlib.util.find_spec(package) is None for package in found.packages):
+        raise MissingExtraError(name, "export")
+    return found
+
+
+def _dynamic_batch() -> tuple[dict[int, Any]]:
+    return ({0: torch.export.Dim("batch", min=1)},)
