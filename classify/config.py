@@ -14,7 +14,7 @@ CALIBRATIONS = ("temperature", "vector", "none")
 LABEL_SHIFTS = ("em", "bbse")
 FRAMES = ("first", "all")
 SCHEDULES = ("one-cycle", "cosine")
-AUGMENTATIONS = ("radiograph", "microscopy", "none")
+AUGMENTATIONS = ("radiograph", "radiograph-wide", "microscopy", "none")
 NORMALISATIONS = ("dataset", "image", "backbone")
 TEST_TIME_VIEWS = ("none", "mirror", "shifts")
 TRAINED_ON = ("train", "folds")
@@ -74,8 +74,9 @@ class TrainConfig:
         label_smoothing: Share of the target spread over all classes, 0 to 1.
         mixup_alpha: Both parameters of the Beta distribution of mixup; 0 is off.
         cutmix_alpha: The same of cutmix; where both are on, each step draws one of them.
-        augmentation: ``radiograph``, ``microscopy`` or ``none``; None goes by the dataset's
-            modality, else by its colour.
+        augmentation: ``radiograph``, ``radiograph-wide`` (further than the images of train
+            differ), ``microscopy`` or ``none``; None goes by the dataset's modality, else by its
+            colour.
         horizontal_flip: Mirror radiographs at random; for images whose side does not matter.
         tta: Views of an image whose logits a prediction averages: ``none`` is the image alone,
             ``mirror`` adds its mirror image, ``shifts`` small shifts and zooms.

@@ -50,14 +50,14 @@ def trained_on(run_dir: Path) -> str:
     return dataset
 
 
-def stored_settings(run_dir: Path) -> TrainConfig:
-    """Return the settings of a run to resume; the defaults when it did not get that far.
+def stored_settings(run_dir: Path) -> TrainConfig | None:
+    """Return the settings of a run to resume; None when it did not get that far.
 
     Raises:
         CheckpointError: When ``config.yaml`` is damaged.
     """
     if not (run_dir / "config.yaml").is_file():
-        return TrainConfig()
+        return None
     try:
         return TrainConfig(**load_config(run_dir))
     except (TypeError, ValueError) as error:

@@ -45,6 +45,13 @@ DataDirOption = Annotated[
     typer.Option("--data-dir", help="Folder that holds .npz datasets (or set MEDX_DATA_DIR)."),
 ]
 SplitOption = Annotated[str, typer.Option("--split", help="train, val, test or all.")]
+LabelMapOption = Annotated[
+    str | None,
+    typer.Option(
+        "--label-map",
+        help="Rename, merge or drop classes: old=new,old= or a YAML, JSON or CSV file.",
+    ),
+]
 LimitOption = Annotated[
     int | None, typer.Option("--limit", min=1, help="Use only the first N records.")
 ]
@@ -53,6 +60,26 @@ SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of everythi
 BatchSizeOption = Annotated[int, typer.Option("--batch-size", min=1, help="Images at a time.")]
 ResamplesOption = Annotated[
     int, typer.Option("--resamples", min=1, help="Bootstrap samples of the 95 % intervals.")
+]
+DecisionOption = Annotated[
+    str | None,
+    typer.Option(
+        "--operating-point",
+        help="Decide by this threshold, or rule (balanced_accuracy, f1, accuracy, "
+        "sensitivity>=0.95, specificity>=0.9, cost=5) chosen on val. [default: the run's own]",
+        show_default=False,
+    ),
+]
+LevelOption = Annotated[
+    float, typer.Option("--level", help="Share of images whose conformal set holds the truth.")
+]
+LabelShiftOption = Annotated[
+    str | None,
+    typer.Option(
+        "--label-shift",
+        help="Also correct for another mix of classes, estimated from these images without their "
+        "labels: em or bbse. Its figures stand apart.",
+    ),
 ]
 NameOption = Annotated[
     str | None, typer.Option("--name", help="Name of the run folder. [default: a timestamp]")
@@ -97,11 +124,26 @@ def resolve_config(
         UnknownNameError: When a setting does not exist.
         InputError: When the file or a value cannot be read.
     """
+    return apply_settings(base, read_settings(type(base), given, config_file, assignments))
+
+
+def read_settings(
+    config: type,
+    given: Mapping[str, Any],
+    config_file: Path | None = None,
+    assignments: list[str] | None = None,
+) -> dict[str, Any]:
+    """Return the settings of ``config`` (a dataclass) that a file, ``--set`` and options name.
+
+    Raises:
+        UnknownNameError: When a setting does not exist.
+        InputError: When the file or a value cannot be read.
+    """
     import yaml
 
     changes: dict[str, Any] = {}
     if config_file:
-        changes.update(_read_settings(config_file))
+        changes.update(_read_file(config_file))
     for assignment in assignments or []:
         name, equals, value = assignment.partition("=")
         if not equals:
@@ -110,12 +152,17 @@ def resolve_config(
             changes[name.strip()] = yaml.safe_load(value)
         except yaml.YAMLError as error:
             raise InputError(f"--set cannot read the value of {assignment!r}") from error
-    known = {f.name: f for f in fields(base)}  # type: ignore[arg-type]
+    known = {f.name: f for f in fields(config)}
     for name in changes:
         if name not in known:
             raise UnknownNameError("setting", name, known)
-    changes = _typed(type(base), changes)
+    changes = _typed(config, changes)
     changes.update({name: value for name, value in given.items() if name in known})
+    return changes
+
+
+def apply_settings(base: Config, changes: Mapping[str, Any]) -> Config:
+    """Return ``base`` (a frozen dataclass) with other values; bad ones are ``InputError``."""
     try:
         return replace(base, **changes)  # type: ignore[type-var]
     except (TypeError, ValueError) as error:
@@ -146,7 +193,7 @@ def _as_type(name: str, value: Any, hint: Any) -> Any:
     )
 
 
-def _read_settings(path: Path) -> dict[str, Any]:
+def _read_file(path: Path) -> dict[str, Any]:
     import yaml
 
     try:

@@ -63,8 +63,8 @@ def test_the_newest_unfinished_run_is_resumed():
     assert latest_unfinished() == second
 
 
-def test_stored_settings_are_defaults_or_an_error(tmp_path):
-    assert stored_settings(tmp_path).dataset is None
+def test_stored_settings_are_none_or_an_error(tmp_path):
+    assert stored_settings(tmp_path) is None
     write_text(tmp_path / "config.yaml", "epochs: 7\nloss: cross-entropy\n")
     assert stored_settings(tmp_path).epochs == 7
     write_text(tmp_path / "config.yaml", "epoch: 7\n")

@@ -31,7 +31,8 @@ def trained(cli, two_class):
 def test_options_have_the_defaults_of_the_dataclass(command, config):
     fields = {field.name: field.default for field in dataclasses.fields(config)}
     options = inspect.signature(command).parameters
-    shared = fields.keys() & options.keys()
+    # Without --recipe the images decide, which a default could not say.
+    shared = (fields.keys() & options.keys()) - {"recipe"}
     assert shared >= {"dataset", "limit", "batch_size", "device"}
     for name in shared:
         default = options[name].default
@@ -90,6 +91,32 @@ def test_settings_come_from_a_file_then_set_then_options(cli, two_class, tmp_pat
         assert line in text
 
 
+def test_settings_start_from_the_recipe_named(cli, two_class):
+    given = ("--recipe", "best", "--members", 2, "--set", "tta=none", "--json")
+    result = cli("classify", "train", "--dataset", two_class, *QUICK, *given)
+    assert result.exit_code == 0, result.stderr
+    assert (result.json["recipe"], len(result.json["members"])) == ("best", 2)
+    assert result.json["epochs_run"] == 2
+    predicted = cli("classify", "evaluate", "--dataset", two_class, "--resamples", 20)
+    assert predicted.exit_code == 0, predicted.stderr
+
+
+def test_the_recipe_that_nobody_named_is_said(cli, trained):
+    assert trained["recipe"] == "small-scratch"
+    assert trained["recipe_reason"] == "images of 28 px"
+    assert trained["augmentation"] == "radiograph"
+    assert "modality" in trained["augmentation_reason"]
+
+
+def test_recipes_are_listed(cli):
+    table = cli("classify", "recipes").stdout
+    listed = cli("classify", "recipes", "--json").json["recipes"]
+    assert {"small-scratch", "best", "transfer"} <= {recipe["name"] for recipe in listed}
+    for recipe in listed:
+        assert recipe["name"] in table
+        assert recipe["description"] in table
+
+
 def test_resume_takes_the_settings_of_the_run(cli, trained, tmp_path):
     run_dir = tmp_path / "output" / "classify" / "train" / "quick"
     (run_dir / "metrics.json").unlink()
@@ -119,6 +146,7 @@ def test_a_name_is_not_used_twice(cli, trained, two_class):
         (("train", "--precision", "fp8"), "precision must be one of fp32, bf16, fp16"),
         (("train", "--class-weights", "1,2,3"), "3 weights for 2 classes"),
         (("train", "--model", "resnet18", "--size", "32"), "--no-pretrained"),
+        (("train", "--recipe", "bset"), "did you mean 'best'"),
         (("train", "--resume"), "no interrupted training"),
         (("evaluate",), "medx classify train --dataset"),
         (("predict", "--run", "nowhere"), "not a run folder"),

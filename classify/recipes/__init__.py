@@ -1,0 +1,1 @@
+"""Recipes: named settings of a training, one readable YAML file each."""
