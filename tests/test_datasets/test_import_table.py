@@ -108,6 +108,31 @@ def test_absent_images_repeats_and_escapes_are_skipped_with_their_row(tmp_path, 
     ]
 
 
+@pytest.mark.parametrize(
+    ("named", "found"),
+    [
+        ("well/1.png", None),
+        ("ill/1.png", "ill/1.png"),
+        ("/another/machine/ill/1.png", "ill/1.png"),
+        ("/another/machine/well/1.png", None),
+        ("D:\\study\\1.png", "ill/1.png"),
+        ("images/ill/1", "ill/1.png"),
+        ("well/2.png", "well/2.png"),
+        ("images/well/2.png", "well/2.png"),
+        ("anywhere/3.png", "3.png"),
+        ("2.png", None),
+    ],
+)
+def test_an_image_of_another_folder_does_not_stand_in(tmp_path, named, found):
+    for path in ("ill/1.png", "ill/2.png", "well/2.png", "well/4.png", "3.png"):
+        write_image(tmp_path / "images" / path)
+    table = tmp_path / "labels.csv"
+    table.write_text(f"path,label\nwell/4.png,well\n{named},x\n")
+    imported = import_table(table, ImportOptions(images=tmp_path / "images"))
+    assert [r.path for r in imported.records[1:]] == ([found] if found else [])
+    assert len(imported.skipped) == (not found)
+
+
 def test_names_without_extension_are_found_below_the_image_folder(tmp_path, table):
     table.write_text("image_id,label\na,x\nb,y\n")
     imported = import_table(table, ImportOptions(images=tmp_path / "images"))

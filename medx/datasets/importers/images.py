@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from medx.datasets.importers.base import path_below, why_unportable
 from medx.datasets.importers.folder import image_paths
 
 
 class ImageFinder:
-    """Looks an image up by the path a file gives, else by its name below ``root``."""
+    """Looks an image up by the path a file gives, else by its name below ``root``.
+
+    Where both name folders, those must agree: ``well/1.png`` is not ``ill/1.png``.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -34,9 +37,25 @@ class ImageFinder:
         found = self._by_name.get(name) or self._by_stem.get(PurePosixPath(name).stem)
         if not found or not name:
             raise LookupError("no such image")
-        if len(found) > 1:
-            raise LookupError(f"{len(found)} images have this name")
-        return self._checked(found[0])
+        agreeing = self._agreeing(named, found)
+        if not agreeing:
+            raise LookupError("no such image in this folder, only in another")
+        if len(agreeing) > 1:
+            raise LookupError(f"{len(agreeing)} images have this name")
+        return self._checked(agreeing[0])
+
+    def _agreeing(self, named: str, found: list[str]) -> list[str]:
+        """Return the images whose folders agree furthest with those of ``named``."""
+        wanted = _folders_upward(named)
+        depths = {}
+        for path in found:
+            below = _folders_upward(path)
+            above = _folders_upward(f"{self._absolute_root}/{path}")
+            if wanted[: len(below)] == below or above[: len(wanted)] == wanted:
+                depths[path] = min(len(below), len(wanted))
+        if not depths and _leads_elsewhere(named) and wanted[0] not in self._folder_names:
+            return found  # drawn on another machine, whose folders say nothing of these
+        return [path for path, depth in depths.items() if depth == max(depths.values())]
 
     def _is_file(self, below: str) -> bool:
         try:
@@ -48,6 +67,15 @@ class ImageFinder:
         if reason := why_unportable(path):
             raise LookupError(reason)
         return path
+
+    @cached_property
+    def _absolute_root(self) -> str:
+        return self.root.resolve().as_posix()
+
+    @cached_property
+    def _folder_names(self) -> frozenset[str]:
+        paths = (path for found in self._by_name.values() for path in found)
+        return frozenset(name for path in paths for name in _folders_upward(path))
 
     @cached_property
     def _by_name(self) -> dict[str, list[str]]:
@@ -62,3 +90,14 @@ class ImageFinder:
         for name, paths in self._by_name.items():
             found[PurePosixPath(name).stem].extend(paths)
         return dict(found)
+
+
+def _leads_elsewhere(path: str) -> bool:
+    windows = PureWindowsPath(path)  # knows both kinds of slash
+    return bool(windows.anchor) or ".." in windows.parts
+
+
+def _folders_upward(path: str) -> list[str]:
+    """Return the names of the folders above a file, the nearest first; spelled in small letters."""
+    parts = PurePosixPath(path.replace("\\", "/")).parts[:-1]
+    return [part.casefold() for part in reversed(parts) if part not in ("/", "//")]
