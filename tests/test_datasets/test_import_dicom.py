@@ -114,6 +114,16 @@ def test_a_folder_named_after_its_patient_is_no_dataset_name(cli, tmp_path):
     assert summary["name"] == "dicom"
 
 
+def test_a_text_file_that_is_called_dcm_is_no_dicom_file(cli, tmp_path):
+    write_dicom(tmp_path / "in" / "a.dcm")
+    (tmp_path / "in" / "note.dcm").write_text("nothing")
+    summary = import_tree(cli, tmp_path / "in", tmp_path / "d").json
+    assert [(row["path"], "no DICOM file" in row["reason"]) for row in summary["skipped"]] == [
+        ("note.dcm", True)
+    ]
+    assert "no image has a label: --labels takes a sheet of them" in summary["notes"]
+
+
 def test_damaged_files_are_skipped_and_listed(cli, tmp_path):
     whole = tmp_path / "t" / "a.dcm"
     write_dicom(whole)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pydicom
+from pydicom.errors import InvalidDicomError
 
 from medx.core.console import track
 from medx.core.deidentify import deidentify
@@ -33,6 +34,8 @@ from medx.datasets.manifest import Record
 
 SUFFIXES = frozenset({".dcm", ".dicom"})
 NOT_DICOM = "not DICOM"
+NO_MARK = "no DICOM file: it lacks the mark DICM"
+UNREADABLE = "unreadable DICOM header"
 
 
 def import_dicom(source: Path, options: ImportOptions) -> Imported:
@@ -103,7 +106,8 @@ class _Tree:
             named = identity.is_in_path(f"{self.root.resolve().name}/{shown}")
         except Exception as error:  # pydicom raises anything on a damaged header
             # Its messages quote what they stumbled over: a patient's name, perhaps.
-            self.skipped.append((shown, f"unreadable DICOM header ({type(error).__name__})"))
+            why = NO_MARK if isinstance(error, InvalidDicomError) else UNREADABLE
+            self.skipped.append((shown, why))
             return
         self.named_files += named
         if reason := why_unportable(shown):
@@ -163,6 +167,8 @@ def notes_on(records: list[Record], without_patient: int) -> Iterator[str]:
     """Yield what the user should know of imported DICOM images."""
     if 0 < (labelled := sum(record.label is not None for record in records)) < len(records):
         yield f"{len(records) - labelled} of {len(records)} images have no label"
+    elif not labelled:
+        yield "no image has a label: --labels takes a sheet of them"
     if without_patient:
         yield f"{without_patient} files name no patient: their group is the study"
     studies = {record.extra.get("study") for record in records}
