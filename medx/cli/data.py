@@ -37,7 +37,10 @@ def list_datasets(data_dir: DataDirOption = None, json: JsonOption = False) -> N
         print_json(listing)
         return
     print_table(
-        ((d.name, d.kind, d.at_hand or "–", d.licence, d.summary) for d in listing.datasets),
+        (
+            (d.name, d.kind, ", ".join(d.at_hand) or "–", d.licence, d.summary)
+            for d in listing.datasets
+        ),
         columns=("name", "kind", "sizes at hand", "licence", "what"),
     )
 
@@ -64,10 +67,16 @@ def info(
         print_line(f"labels: {', '.join(about.labels)}")
         print_table(about.totals.items(), columns=("split", "images"))
         return
+    splits = sorted(about.counts, key=_split_order)
     print_table(
-        ((label, *(about.counts[s].get(label, 0) for s in about.counts)) for label in about.labels),
-        columns=("label", *about.counts),
+        ((label, *(about.counts[s].get(label, 0) for s in splits)) for label in about.labels),
+        columns=("label", *splits),
     )
+
+
+def _split_order(name: str) -> int:
+    usual = ("train", "val", "test")
+    return usual.index(name) if name in usual else len(usual)
 
 
 @app.command()

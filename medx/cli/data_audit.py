@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from medx.cli.data_names import output_name
 from medx.cli.options import DataDirOption, JsonOption, LimitOption, OfflineOption, OutputOption
 
 if TYPE_CHECKING:
@@ -41,14 +42,13 @@ def audit(
     """Find leaks, duplicates, contradicting labels, shortcuts, bad boxes and unreadable files."""
     from medx.core.console import print_json, told_on_interrupt
     from medx.core.errors import InputError
-    from medx.core.files import safe_name
     from medx.core.settings import output_dir
     from medx.datasets.audit.audit import audit_dataset
     from medx.datasets.audit.page import save_audit
     from medx.datasets.catalog import load_dataset
 
     loaded = load_dataset(dataset, data_dir=data_dir).split("all", limit=limit)
-    folder = output or output_dir() / "data" / "audit" / safe_name(loaded.name)
+    folder = output or output_dir() / "data" / "audit" / output_name(dataset)
     with told_on_interrupt("interrupted: an audit is written when it is complete"):
         result = audit_dataset(loaded, near_duplicates=near_duplicates)
         page = save_audit(result, loaded, folder)

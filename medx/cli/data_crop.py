@@ -36,7 +36,7 @@ def crop(
     json: JsonOption = False,
 ) -> None:
     """Cut every box out as a picture of its own, with its parent image as group."""
-    from medx.core.console import print_json, print_line, print_table, warn
+    from medx.core.console import print_json, print_line, print_table, told_on_interrupt, warn
     from medx.core.errors import InputError
     from medx.datasets.catalog import load_dataset
     from medx.datasets.crop import CropConfig, crop_dataset
@@ -46,12 +46,10 @@ def crop(
         config = CropConfig(margin=margin, min_size=min_size)
     except ValueError as error:
         raise InputError(str(error)) from error
-    summary = crop_dataset(
-        load_dataset(dataset, data_dir=data_dir, download=False),
-        output,
-        config,
-        label_map=find_label_map(label_map) if label_map else None,
-    )
+    loaded = load_dataset(dataset, data_dir=data_dir, download=False)
+    mapping = find_label_map(label_map) if label_map else None
+    with told_on_interrupt("interrupted: crops are written when they are complete"):
+        summary = crop_dataset(loaded, output, config, label_map=mapping)
     if json:
         print_json(summary)
         return

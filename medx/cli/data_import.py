@@ -89,6 +89,7 @@ def import_data(
     json: JsonOption = False,
 ) -> None:
     """Import a folder, table, box annotations, DICOM or a known dataset as one manifest."""
+    from medx.core.console import told_on_interrupt
     from medx.core.errors import InputError
     from medx.datasets.importers.base import ImportOptions
     from medx.datasets.importers.dicomweb import import_dicomweb
@@ -126,9 +127,10 @@ def import_data(
     check_output(output)
     if source is None:
         raise InputError("nothing to import", hint="name a SOURCE, or a server with --dicomweb")
-    imported = read_source(source, format, options, download=download)
     mapping = find_label_map(label_map) if label_map else None
-    summary = save_imported(imported, output, name=name, label_map=mapping, copy=copy)
+    with told_on_interrupt("interrupted: an import is written when it is complete"):
+        imported = read_source(source, format, options, download=download)
+        summary = save_imported(imported, output, name=name, label_map=mapping, copy=copy)
     _show(summary, json)
 
 

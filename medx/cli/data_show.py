@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from medx.cli.data_names import output_name
 from medx.cli.options import DataDirOption, JsonOption, OfflineOption, SeedOption, SplitOption
 
 DatasetArgument = Annotated[
@@ -38,8 +39,7 @@ def show(
     json: JsonOption = False,
 ) -> None:
     """Draw a contact sheet by label, split or source, with boxes, as PNG or HTML."""
-    from medx.core.console import print_json, print_line, print_table
-    from medx.core.files import safe_name
+    from medx.core.console import print_json, print_line, print_table, told_on_interrupt
     from medx.core.settings import output_dir
     from medx.datasets.catalog import load_dataset
     from medx.datasets.contact_sheet import build_contact_sheet, check_suffix, save_contact_sheet
@@ -47,8 +47,9 @@ def show(
     if output:
         check_suffix(output)
     loaded = load_dataset(dataset, data_dir=data_dir).split(split)
-    path = output or output_dir() / "data" / "show" / f"{safe_name(loaded.name)}.png"
-    sheet = build_contact_sheet(loaded, by=by, count=count, seed=seed, boxes=boxes)
+    path = output or output_dir() / "data" / "show" / f"{output_name(dataset)}.png"
+    with told_on_interrupt("interrupted: a sheet is written when it is complete"):
+        sheet = build_contact_sheet(loaded, by=by, count=count, seed=seed, boxes=boxes)
     shown = sheet.summary(save_contact_sheet(sheet, path))
     if json:
         print_json(shown)

@@ -72,7 +72,7 @@ def split(
     json: JsonOption = False,
 ) -> None:
     """Split into train, val and test; patients and equal pictures always stay together."""
-    from medx.core.console import print_json, warn
+    from medx.core.console import print_json, told_on_interrupt, warn
     from medx.datasets.catalog import load_dataset
     from medx.datasets.split.saving import choose_folder, save_splitting
     from medx.datasets.split.splitting import split_dataset
@@ -90,7 +90,8 @@ def split(
     )
     loaded = load_dataset(dataset, data_dir=data_dir)
     folder = choose_folder(loaded, dataset, output=output, folds=bool(folds), force=force)
-    splitting = split_dataset(loaded, config)
+    with told_on_interrupt("interrupted: no manifest was changed"):
+        splitting = split_dataset(loaded, config)
     for sentence in splitting.result.warnings:
         warn(sentence)
     result = save_splitting(splitting, loaded, folder)

@@ -19,6 +19,8 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
+INTERRUPTED = "interrupted: a dataset is written when it is complete"
+
 FolderOption = Annotated[Path, typer.Option("--output", help="New folder to write.")]
 CountOption = Annotated[int, typer.Option("--count", min=1, help="Images to draw.")]
 
@@ -73,6 +75,7 @@ def phantom_cxr(
 
     What was spoilt on purpose stands in truth.json, and in no column of the manifest.
     """
+    from medx.core.console import told_on_interrupt
     from medx.datasets.synth import parse_prevalence, synthesise_cxr
 
     given: dict[str, Any] = {**given_options(context), "size": size}
@@ -80,7 +83,9 @@ def phantom_cxr(
         given["prevalence"] = parse_prevalence(prevalence)
     config = resolve_config(PhantomConfig(), given=given)
     defects = resolve_config(DefectConfig(), given=given)
-    _show(synthesise_cxr(config, defects, output), json=json)
+    with told_on_interrupt(INTERRUPTED):
+        result = synthesise_cxr(config, defects, output)
+    _show(result, json=json)
 
 
 @app.command("phantom-smear")
@@ -114,12 +119,15 @@ def phantom_smear(
 
     Boxes stand in the manifest, and in training.json and test.json as BBBC041 has them.
     """
+    from medx.core.console import told_on_interrupt
     from medx.datasets.synth import parse_size, synthesise_smear
 
     width, height = parse_size(size)
     given = {**given_options(context), "width": width, "height": height}
     config = resolve_config(SmearConfig(), given=given)
-    _show(synthesise_smear(config, output, jpeg=jpeg), json=json)
+    with told_on_interrupt(INTERRUPTED):
+        result = synthesise_smear(config, output, jpeg=jpeg)
+    _show(result, json=json)
 
 
 def _show(result: SynthResult, *, json: bool) -> None:

@@ -1,6 +1,9 @@
 import subprocess
 import sys
+from pathlib import Path
 
+import pytest
+from conftest import write_dataset
 from test_datasets.test_medmnist import write_npz
 
 
@@ -12,6 +15,7 @@ def test_list_says_what_is_at_hand(cli, tmp_path):
     assert rows["pathmnist"]["at_hand"] == []
     assert "synthetic" in rows["phantom-cxr"]["kind"]
     assert "pneumoniamnist" in cli("data", "list").stdout
+    assert "[" not in cli("data", "list", "--data-dir", tmp_path).stdout
 
 
 def test_info_counts_and_cites(cli, real_data):
@@ -27,6 +31,16 @@ def test_info_counts_and_cites(cli, real_data):
 def test_info_of_a_folder(cli, two_class):
     about = cli("data", "info", two_class, "--json").json
     assert about["labels"] == ["normal", "pneumonia"]
+
+
+def test_info_shows_the_splits_in_their_usual_order(cli, tmp_path):
+    manifest = write_dataset(tmp_path / "d", {"a": 2}) / "manifest.csv"
+    head, *rows = manifest.read_text().splitlines()
+    manifest.write_text("\n".join([head, *reversed(rows)]))
+    header = next(
+        line for line in cli("data", "info", manifest.parent).stdout.splitlines() if " val" in line
+    )
+    assert header.split() == ["label", "train", "val", "test"]
 
 
 def test_info_of_absent_data_comes_from_the_registry(cli):
@@ -57,6 +71,38 @@ def test_unknown_dataset_gets_a_near_name(cli):
 def test_wrong_usage_exits_2(cli):
     assert cli("data", "info").exit_code == 2
     assert cli("data", "inof", "x").exit_code == 2
+
+
+def test_two_folders_of_one_name_keep_their_own_outputs(cli, tmp_path):
+    folder = write_dataset(tmp_path / "first", {"a": 2})
+    cli("data", "split", folder, "--output", tmp_path / "second", "--keep-official")
+    for name in ("first", "second"):
+        cli("data", "audit", tmp_path / name)
+        cli("data", "show", tmp_path / name)
+    assert sorted(p.name for p in Path("output/data/audit").iterdir()) == ["first", "second"]
+    assert sorted(p.stem for p in Path("output/data/show").iterdir()) == ["first", "second"]
+
+
+@pytest.mark.parametrize(
+    ("work", "args"),
+    [
+        ("split.splitting.split_dataset", ("split", "{data}", "--force")),
+        ("contact_sheet.build_contact_sheet", ("show", "{data}")),
+        ("crop.crop_dataset", ("crop", "{data}", "--output", "new")),
+        ("importers.sources.read_source", ("import", "{data}", "--output", "new")),
+        ("synth.synthesise_cxr", ("synth", "phantom-cxr", "--output", "new")),
+        ("synth.synthesise_smear", ("synth", "phantom-smear", "--output", "new")),
+    ],
+)
+def test_ctrl_c_says_what_is_left(cli, two_class, monkeypatch, work, args):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(f"medx.datasets.{work}", interrupt)
+    result = cli("data", *(arg.format(data=two_class) for arg in args))
+    assert result.exit_code == 130
+    assert result.stderr.startswith("interrupted: ")
+    assert not Path("new").exists()
 
 
 HELP = """
