@@ -1,6 +1,6 @@
 import torch
 
-from medx.datasets.augment import augment, seed_step
+from medx.datasets.augment import apply_augmentation, augment, seed_step
 
 RAMP = torch.linspace(0.2, 0.8, 32)
 
@@ -33,3 +33,14 @@ def test_up_stays_up_and_left_stays_left_unless_mirroring_is_asked_for():
     mirrored = augment(across, horizontal_flip=True)
     share = (mirrored[..., -4:].mean((1, 2, 3)) < mirrored[..., :4].mean((1, 2, 3))).float().mean()
     assert 0.25 < share < 0.75
+
+
+def test_the_wide_set_goes_further_and_keeps_sides():
+    across = RAMP[None, :].expand(64, 1, 32, 32)
+    far = {}
+    for name in ("radiograph", "radiograph-wide"):
+        seed_step(0, 0, 0)
+        changed = apply_augmentation(name, across)
+        assert (changed[..., -6:].mean((1, 2, 3)) > changed[..., :6].mean((1, 2, 3))).all()
+        far[name] = (changed - across).abs().mean()
+    assert far["radiograph-wide"] > 1.5 * far["radiograph"]
