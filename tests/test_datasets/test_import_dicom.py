@@ -124,6 +124,15 @@ def test_a_text_file_that_is_called_dcm_is_no_dicom_file(cli, tmp_path):
     assert "no image has a label: --labels takes a sheet of them" in summary["notes"]
 
 
+def test_a_broken_copy_does_not_stand_in_for_the_whole_file(cli, tmp_path):
+    write_dicom(tmp_path / "in" / "b.dcm", np.zeros((64, 64), np.uint8))
+    whole = (tmp_path / "in" / "b.dcm").read_bytes()
+    (tmp_path / "in" / "a.dcm").write_bytes(whole[:-1000])
+    (tmp_path / "in" / "c.dcm").write_bytes(whole[:-2000])
+    import_tree(cli, tmp_path / "in", tmp_path / "d")
+    assert [r.path for r in load_manifest(tmp_path / "d").records] == ["b.dcm"]
+
+
 def test_damaged_files_are_skipped_and_listed(cli, tmp_path):
     whole = tmp_path / "t" / "a.dcm"
     write_dicom(whole)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pydicom
 from pydicom.errors import InvalidDicomError
@@ -66,6 +66,13 @@ def import_dicom(source: Path, options: ImportOptions) -> Imported:
     )
 
 
+class _Found(NamedTuple):
+    """The records of one image, or of its frames, and how many bytes its file has."""
+
+    size: int
+    records: tuple[Record, ...]
+
+
 @dataclass
 class _Tree:
     """What has been found in a tree so far."""
@@ -73,12 +80,15 @@ class _Tree:
     root: Path
     pseudonyms: Pseudonyms
     labels: DicomLabels | None = None
-    records: list[Record] = field(default_factory=list)
+    images: dict[str, _Found] = field(default_factory=dict)
     skipped: list[Skipped] = field(default_factory=list)
     kinds: Counter[str] = field(default_factory=Counter)
-    seen: set[str] = field(default_factory=set)
     named_files: int = 0
     without_patient: int = 0
+
+    @property
+    def records(self) -> list[Record]:
+        return [record for found in self.images.values() for record in found.records]
 
     @property
     def names_a_patient(self) -> bool:
@@ -112,13 +122,20 @@ class _Tree:
         self.named_files += named
         if reason := why_unportable(shown):
             self.skipped.append((shown, reason))
-        elif instance.id in self.seen:
+        elif instance.id in self.images:
             self.kinds["copies of images already found"] += 1
+            self._keep_the_larger(instance, path, shown)
         else:
-            self.seen.add(instance.id)
             self.without_patient += instance.by_study
             label = self.labels.label_of(header, shown) if self.labels else None
-            self.records.extend(instance.records(shown, label))
+            self.images[instance.id] = _Found(_size(path), tuple(instance.records(shown, label)))
+
+    def _keep_the_larger(self, instance: Instance, path: Path, shown: str) -> None:
+        """Let a copy take the place of a smaller one, which a broken transfer may have left."""
+        first = self.images[instance.id]
+        if (size := _size(path)) > first.size:
+            label = first.records[0].label
+            self.images[instance.id] = _Found(size, tuple(instance.records(shown, label)))
 
     def copy(self, source: Path, target: Path) -> None:
         """Write the de-identified copy of one file."""
@@ -225,6 +242,13 @@ def write_copy(dataset: Any, target: Path, pseudonyms: Pseudonyms) -> Instance:
         except Exception as error:  # pydicom raises anything on a damaged dataset
             raise InputError(f"a damaged DICOM file ({type(error).__name__})") from error
     return instance
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:  # gone meanwhile: reading it will say so
+        return 0
 
 
 def _files(source: Path) -> list[Path]:
