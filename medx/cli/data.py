@@ -60,7 +60,8 @@ def info(
     if json:
         print_json(about)
         return
-    print_line(f"{about.name}{' (synthetic)' if about.synthetic else ''}: {about.description}")
+    title = f"{about.name}{' (synthetic)' if about.synthetic else ''}"
+    print_line(f"{title}: {about.description}" if about.description else title)
     for field in ("location", "modality", "image_size", "licence", "citation"):
         print_line(f"{field.replace('_', ' ')}: {getattr(about, field) or '–'}")
     if not about.counts:

@@ -31,6 +31,7 @@ def test_info_counts_and_cites(cli, real_data):
 def test_info_of_a_folder(cli, two_class):
     about = cli("data", "info", two_class, "--json").json
     assert about["labels"] == ["normal", "pneumonia"]
+    assert cli("data", "info", two_class).stdout.startswith("two (synthetic)")
 
 
 def test_info_shows_the_splits_in_their_usual_order(cli, tmp_path):

@@ -5,6 +5,7 @@ from test_datasets.layouts import write_image
 
 from medx.core.errors import InputError, UnknownNameError
 from medx.datasets.importers.base import ImportOptions
+from medx.datasets.importers.sheets import read_sheet
 from medx.datasets.importers.table import import_table
 
 ROWS = "Image Index,Finding Labels,Patient ID,site,fold,Split\n"
@@ -61,6 +62,11 @@ def test_a_column_that_is_not_there_gets_near_names(table):
     with pytest.raises(UnknownNameError) as caught:
         import_table(table, ImportOptions(label_column="Finding Label"))
     assert "did you mean 'Finding Labels'" in caught.value.hint
+
+
+def test_a_table_that_is_not_there_is_said_so(tmp_path):
+    with pytest.raises(InputError, match="no such table"):
+        read_sheet(tmp_path / "gone.csv")
 
 
 def test_without_a_path_column_the_option_is_named(table):

@@ -27,6 +27,8 @@ def read_sheet(path: Path) -> tuple[list[str], list[Row]]:
     Raises:
         InputError: When it cannot be read, is empty, or repeats a column.
     """
+    if not path.is_file():
+        raise InputError(f"no such table: {path}", hint="check the path")
     readers = {".parquet": _read_parquet, ".xlsx": _read_xlsx}
     columns, rows = readers.get(path.suffix.lower(), _read_csv)(path)
     repeated = [name for name, count in Counter(filter(None, columns)).items() if count > 1]
