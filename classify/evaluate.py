@@ -19,7 +19,7 @@ from classify.evaluation_figures import (
 from classify.evaluation_page import save_page
 from classify.figures import save_confusion_matrix, save_precision_recall, save_roc
 from classify.image_grids import Gallery, save_grids
-from classify.ledger import count_evaluations, record_evaluation
+from classify.ledger import count_evaluations, record_evaluation, say_selection
 from classify.measured import MeasuredPoint, ReliabilityBin
 from classify.metrics import measure_case, measure_decisions
 from classify.operating_points import apply_operating_point
@@ -37,7 +37,7 @@ from medx.core.files import write_json, write_text
 from medx.core.runs import create_run_dir, save_config
 from medx.datasets.manifest import Dataset
 
-CHOSEN = "chosen on val"
+CHOSEN = "chosen"
 PAGE = "index.html"
 
 
@@ -118,11 +118,6 @@ def named_thresholds(classifier: Classifier) -> dict[str, float]:
     return {**chosen, **named, "0.5": HALF}
 
 
-def say_selection(count: int) -> str:
-    """Return what a model was chosen on and how often it met this test split."""
-    return f"selected on val; test evaluated {'once' if count == 1 else f'{count} times'}"
-
-
 def chance_levels(scored: Scored) -> dict[str, float]:
     """Return what the best constant answer reaches on these very images."""
     case = scored.case
@@ -175,7 +170,7 @@ def _measure(
         bootstrap_seed=how.seed,
         bootstrap_unit=how.unit,
         test_evaluations=looks,
-        selection=say_selection(looks),
+        selection=say_selection(run_dir, looks),
         skipped=[Skipped(id=name, reason=reason) for name, reason in scored.skipped],
         figures=_draw(config, classifier, scored, figures_of_merit, output_dir),
         **figures_of_merit,

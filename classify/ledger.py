@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from medx.core.ledger import LEDGER_FILE, append_entry, read_entries
+from medx.core.runs import load_config
 
 
 def record_evaluation(train_dir: Path, dataset: str, split: str, n: int) -> None:
@@ -25,3 +26,15 @@ def read_ledger(train_dir: Path) -> list[dict[str, Any]]:
 def count_evaluations(train_dir: Path, dataset: str) -> int:
     """Return how often the test split of ``dataset`` has been evaluated."""
     return sum(entry.get("dataset") == dataset for entry in read_ledger(train_dir))
+
+
+def learned_from_val(train_dir: Path) -> bool:
+    """Return whether a run's networks learned from val images as well, fold by fold."""
+    return load_config(train_dir).get("train_on") == "folds"
+
+
+def say_selection(train_dir: Path, evaluations: int) -> str:
+    """Return what a model was chosen on, and how often it has met a test split."""
+    chosen = "out-of-fold predictions of train and val" if learned_from_val(train_dir) else "val"
+    times = "once" if evaluations == 1 else f"{evaluations} times"
+    return f"selected on {chosen}; test evaluated {times}"

@@ -81,12 +81,13 @@ def share_classes(part: Dataset, classes: Sequence[str]) -> SharedClasses:
     )
 
 
-def map_labels(dataset: Dataset, text: str | None) -> Dataset:
+def map_labels(dataset: Dataset, text: str | None, *, lenient: bool = False) -> Dataset:
     """Return a dataset with its classes renamed, merged or dropped.
 
     Args:
         dataset: Any.
         text: A file, or ``old=new,old=``; None changes nothing.
+        lenient: Accept a map that names classes the dataset does not have.
 
     Raises:
         InputError: When the map is damaged or names a class that does not exist.
@@ -95,7 +96,7 @@ def map_labels(dataset: Dataset, text: str | None) -> Dataset:
         return dataset
     labels = read_label_map(text)
     try:
-        labels.check(dataset.classes)
+        replace(labels, lenient=lenient or labels.lenient).check(dataset.classes)
     except UnknownNameError as error:
         raise InputError(f"{error} (of {dataset.name})", hint=error.hint) from error
     mapped = (labels.apply_to_record(r, keep_unlabelled=False) for r in dataset.records)

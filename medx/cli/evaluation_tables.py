@@ -1,0 +1,159 @@
+"""How evaluations and comparisons of classifiers are shown to people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from medx.cli.classify_tables import print_metrics
+from medx.core.console import print_line, print_table
+
+if TYPE_CHECKING:
+    from classify.comparison import Comparison, PairedTest
+    from classify.measured import Measured, Subgroup
+    from classify.results import EvaluationResult
+
+POINT_COLUMNS = ("sensitivity", "specificity", "precision", "f1", "accuracy", "balanced_accuracy")
+CLASS_COLUMNS = ("precision", "sensitivity", "specificity", "f1", "auroc", "auprc")
+
+
+def print_evaluation(result: EvaluationResult) -> None:
+    """Print metrics with intervals, chance, and how often test was looked at."""
+    kind = " (synthetic)" if result.synthetic else ""
+    print_line(f"{result.classifier} on {result.dataset}{kind}, {result.split}")
+    print_metrics(
+        result.split,
+        result.n,
+        result.metrics,
+        result.metrics_at_half,
+        result.operating_point,
+        chance=result.chance,
+    )
+    print_line(_say_intervals(result))
+    _print_points(result)
+    print_table(
+        (
+            (name, *row, *("–" if share is None else f"{share:.3f}" for share in shares))
+            for name, row, shares in zip(
+                result.classes, result.confusion_matrix, result.confusion_shares, strict=True
+            )
+        ),
+        columns=(
+            "truth",
+            *(f"as {name}" for name in result.classes),
+            *(f"share as {name}" for name in result.classes),
+        ),
+    )
+    _print_by_class(result)
+    _print_subgroups(result.subgroups)
+    if result.skipped:
+        print_line(f"skipped {len(result.skipped)} unreadable images; see metrics.json")
+    for text in result.notes:
+        print_line(text)
+    print_line(result.selection)
+    print_line(f"run: {result.run_dir}")
+    print_line(f"page: {result.page}")
+    print_line(result.disclaimer)
+
+
+def print_comparison(result: Comparison) -> None:
+    """Print runs and datasets side by side, gaps, and tests on the same images."""
+    print_table(
+        (
+            (
+                row.classifier,
+                f"{row.dataset}{' (synthetic)' if row.synthetic else ''}",
+                row.n,
+                *(row.metrics.get(name) for name in result.shown),
+                row.test_evaluations,
+            )
+            for row in result.rows
+        ),
+        columns=("run", f"dataset, {result.split}", "n", *result.shown, "looks at test"),
+    )
+    for name, levels in result.chance.items():
+        said = ", ".join(f"{k} {v:.3f}" for k, v in levels.items() if k in result.shown)
+        print_line(f"chance on {name}: {said}")
+    if result.gaps:
+        print_table(
+            (
+                (gap.classifier, gap.start, gap.end, *(gap.metrics[k] for k in gap.metrics))
+                for gap in result.gaps
+            ),
+            columns=("gap of", "from", "to", *result.gaps[0].metrics),
+        )
+    if result.tests:
+        print_table(
+            (_test_row(test) for test in result.tests),
+            columns=("on", "second less first", "of", "n", "difference", "p", "p (Holm)", "test"),
+        )
+    for text in result.notes:
+        print_line(text)
+    print_line(
+        f"95 % intervals: {result.bootstrap_resamples} bootstrap resamples, by patient where "
+        f"patients are named, seed {result.bootstrap_seed}"
+    )
+    print_line(f"run: {result.run_dir}")
+    print_line(result.disclaimer)
+
+
+def _test_row(test: PairedTest) -> tuple[object, ...]:
+    return (
+        test.dataset,
+        f"{test.second} – {test.first}",
+        test.statistic,
+        test.n,
+        test.difference,
+        f"{test.p_value:.2g}",
+        f"{test.p_adjusted:.2g}",
+        test.method,
+    )
+
+
+def _say_intervals(result: EvaluationResult) -> str:
+    found = {value.method for value in result.metrics.values() if value}
+    by = f"{result.bootstrap_resamples} resamples by {result.bootstrap_unit}"
+    others = [
+        f"{name} by {value.method}"
+        for name, value in result.metrics.items()
+        if value and value.method != "percentile bootstrap"
+    ]
+    also = f"; {', '.join(others)}" if len(found) > 1 else ""
+    return (
+        f"95 % intervals: percentile bootstrap, {by}, seed {result.bootstrap_seed}{also}; "
+        f"ece in {result.calibration_binning}"
+    )
+
+
+def _print_points(result: EvaluationResult) -> None:
+    if result.operating_points:
+        print_table(
+            (
+                (point.name, point.threshold, *(point.metrics[k] for k in POINT_COLUMNS))
+                for point in result.operating_points
+            ),
+            columns=(f"threshold on {result.positive}", "at", *POINT_COLUMNS),
+        )
+
+
+def _print_by_class(result: EvaluationResult) -> None:
+    def row(name: str, measured: Measured) -> tuple[object, ...]:
+        share = f"{result.support[name]} ({result.prevalence[name]:.3f})"
+        return (name, share, *(measured[k] for k in CLASS_COLUMNS))
+
+    print_table(
+        (row(name, measured) for name, measured in result.by_class.items()),
+        columns=("class against the rest", "images", *CLASS_COLUMNS),
+    )
+
+
+def _print_subgroups(groups: list[Subgroup]) -> None:
+    for column in dict.fromkeys(group.column for group in groups):
+        chosen = [group for group in groups if group.column == column]
+        names = next((list(g.metrics) for g in chosen if not g.too_few), [])
+        print_table(
+            (
+                (g.value, g.n, *(["too few"] if g.too_few else [g.metrics[k] for k in names]))
+                for g in chosen
+            ),
+            columns=(column, "n", *(names or ["figures"])),
+        )
