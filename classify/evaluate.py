@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from classify.bootstrap import Bootstrap
+from classify.card import add_evaluation
 from classify.config import EvaluateConfig, as_mapping
 from classify.decision_curve import decision_curve
 from classify.embedding_map import map_embeddings
@@ -104,6 +105,7 @@ def evaluate(
     write_text(output_dir / "predictions.csv", predictions_csv(predictions, names))
     write_json(output_dir / "metrics.json", result.model_dump())
     save_page(result, output_dir / PAGE)
+    add_evaluation(run_dir, result)
     return result
 
 

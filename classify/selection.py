@@ -11,6 +11,7 @@ from torch import Tensor
 
 from classify.bootstrap import Bootstrap
 from classify.calibration import Calibration, fit_calibration
+from classify.card import start_card
 from classify.checkpoint import (
     WEIGHTS_FILE,
     ModelDescription,
@@ -60,6 +61,7 @@ def finish_training(
     save_training_curves(trained.history, run_dir / "figures" / "training_curves.png")
     result = _summarise(config, run_dir, dataset, data, trained, description)
     write_json(run_dir / "metrics.json", result.model_dump())
+    start_card(run_dir, dataset)
     # Only an unfinished run needs the optimiser's state, four times the size of the model.
     (run_dir / STATE_FILE).unlink(missing_ok=True)
     clear_members(run_dir)
