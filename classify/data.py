@@ -120,6 +120,12 @@ def as_tensor(pixels: Pixels) -> Tensor:
     return tensor[:, None] if tensor.ndim == 3 else tensor.permute(0, 3, 1, 2).contiguous()
 
 
+def as_pixels(images: Tensor) -> Pixels:
+    """Return pixels ``(N, S, S)`` or ``(N, S, S, 3)`` of a tensor ``(N, channels, S, S)``."""
+    shaped = images[:, 0] if images.shape[1] == 1 else images.permute(0, 2, 3, 1)
+    return np.asarray(shaped.cpu().numpy())
+
+
 def as_unit(pixels: Tensor) -> Tensor:
     """Return ``uint8`` pixels as ``float32`` 0 to 1, in the layout convolutions like best."""
     return pixels.float().div_(255.0).contiguous(memory_format=torch.channels_last)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
+from copy import copy
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -11,20 +12,23 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from classify.checkpoint import ModelDescription, load_checkpoint
+from classify.checkpoint import RETRAIN, ModelDescription, load_checkpoint
+from classify.config import PredictConfig
+from classify.conformal import ConformalSets, fit_conformal
 from classify.data import as_tensor
 from classify.inference import compute_features, compute_logits
 from classify.model import Network
-from classify.operating_points import apply_operating_point
-from classify.results import PredictionSet, Skipped
-from medx.core.console import track, warn
+from classify.ood import OOD_FILE, REASONS, OutOfDistribution, colourfulness, load_ood
+from classify.operating_points import apply_operating_point, bag_operating_point
+from classify.operating_rules import parse_decision
+from classify.val_logits import VAL_LOGITS_FILE, ValLogits, load_val_logits
 from medx.core.device import resolve_device
-from medx.core.errors import InputError, MedxError
-from medx.core.images import Image, Pixels, list_images, read_image, resize, to_grey, to_rgb
+from medx.core.errors import CheckpointError, InputError
+from medx.core.images import Pixels, resize, to_grey, to_rgb
 from medx.core.values import Prediction
-from medx.datasets.manifest import Dataset
 
 Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
 
 
 class Classifier:
@@ -36,6 +40,9 @@ class Classifier:
         description: Classes, input, temperature and operating point.
         device: ``cpu``, ``cuda`` or ``mps``.
         batch_size: Images at a time.
+        val: What it said of val; without it there are no conformal sets.
+        ood: Flags images unlike the training images; without it none is.
+        level: Share of images whose conformal set is to hold the truth.
     """
 
     def __init__(
@@ -46,11 +53,15 @@ class Classifier:
         *,
         device: str = "cpu",
         batch_size: int = 256,
+        val: ValLogits | None = None,
+        ood: OutOfDistribution | None = None,
+        level: float = PredictConfig.level,
     ) -> None:
         self.name = name
         self.network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.description = description
         self.batch_size = batch_size
+        self.val, self.ood, self.level = val, ood, level
         self.mean = torch.tensor(description.mean, device=device)
         self.std = torch.tensor(description.std, device=device)
 
@@ -108,23 +119,110 @@ class Classifier:
             raise ValueError(f"ids must hold one name an image, got {len(ids)} and {len(pixels)}")
         if len(ids) == 0:
             return []
-        return self.as_predictions(
-            ids, self.probabilities(np.stack([self.fit(image) for image in pixels]))
-        )
+        fitted = np.stack([self.fit(image) for image in pixels])
+        return self.predict_fitted(ids, fitted, [colourfulness(image) for image in pixels])
 
-    def as_predictions(self, ids: Sequence[str], probs: Floats) -> list[Prediction]:
-        """Return predictions of calibrated probabilities ``(N, C)``."""
-        chosen = apply_operating_point(probs, self.description.operating_point)
-        return [
-            Prediction(
-                id=name,
-                probabilities=dict(zip(self.classes, map(float, row), strict=True)),
-                label=self.classes[index],
-                operating_point=self.description.operating_point,
-                classifier=self.name,
+    def predict_fitted(
+        self, ids: Sequence[str], pixels: Pixels, colours: Sequence[float]
+    ) -> list[Prediction]:
+        """Return one prediction an image that ``fit`` has passed.
+
+        Args:
+            ids: N names.
+            pixels: ``uint8`` ``(N, S, S[, 3])``.
+            colours: ``colourfulness`` of each image before.
+        """
+        parts = self.ood_parts(pixels)
+        if parts is not None and not self.description.colour:
+            parts["colour"] = np.array(colours)
+        return self.as_predictions(ids, self.probabilities(pixels), parts)
+
+    def ood_parts(self, pixels: Pixels) -> dict[str, Doubles] | None:
+        """Return how unlike the training images ``(N, S, S[, 3])`` are, by kind of likeness."""
+        return None if self.ood is None else self.ood.parts(self.features(pixels), pixels)
+
+    @cached_property
+    def val_probs(self) -> Floats:
+        """Calibrated probabilities of val.
+
+        Raises:
+            CheckpointError: When the classifier came without val's logits.
+        """
+        if self.val is None:
+            raise CheckpointError(f"{self.name} holds no logits of val", hint=RETRAIN)
+        return self.description.calibration.probabilities(self.val.logits)
+
+    @cached_property
+    def conformal(self) -> ConformalSets | None:
+        """The sets of classes that hold the truth as often as ``level``."""
+        if self.val is None:
+            return None
+        return fit_conformal(self.val_probs, self.val.target, self.level)
+
+    def decide_by(self, decision: str) -> Classifier:
+        """Return this classifier at another operating point.
+
+        Args:
+            decision: A threshold, or a rule; that of a new rule is chosen on val's logits.
+
+        Raises:
+            InputError: When there are more than two classes.
+        """
+        if len(self.classes) != 2:
+            raise InputError(
+                f"an operating point is for two classes, {self.name} has {len(self.classes)}",
+                hint="leave --operating-point out: the most probable class is taken",
             )
-            for name, row, index in zip(ids, probs, chosen, strict=True)
-        ]
+        parsed, stored = parse_decision(decision), self.description.operating_points
+        if isinstance(parsed, float):
+            rule, threshold = "given", parsed
+        elif (rule := str(parsed)) in stored:
+            threshold = stored[rule]
+        else:
+            probs = self.val_probs[:, 1]
+            positive, groups = self.val.target == 1, self.val.groups  # type: ignore[union-attr]
+            threshold = bag_operating_point(positive, probs, rule, groups=groups).threshold
+        changed = {"operating_point": threshold, "operating_point_rule": rule}
+        other = copy(self)
+        other.description = self.description.model_copy(update=changed)
+        return other
+
+    def as_predictions(
+        self, ids: Sequence[str], probs: Floats, ood_parts: dict[str, Doubles] | None = None
+    ) -> list[Prediction]:
+        """Return predictions of calibrated probabilities ``(N, C)``.
+
+        Args:
+            ids: N names.
+            probs: ``(N, C)``.
+            ood_parts: As ``ood_parts`` gives them; None leaves that flag open.
+        """
+        point = self.description.operating_point
+        chosen = apply_operating_point(probs, point)
+        sets = None if self.conformal is None else self.conformal.sets(probs)
+        predictions = []
+        for i, name in enumerate(ids):
+            label = self.classes[chosen[i]]
+            held = None if sets is None else [self.classes[c] for c in np.flatnonzero(sets[i])]
+            parts = {kind: float(values[i]) for kind, values in (ood_parts or {}).items()}
+            reasons = _reasons(label, held, self.level, parts)
+            score = max(parts.values()) if parts else None
+            predictions.append(
+                Prediction(
+                    id=name,
+                    probabilities=dict(zip(self.classes, map(float, probs[i]), strict=True)),
+                    label=label,
+                    operating_point=point,
+                    classifier=self.name,
+                    conformal_set=held,
+                    conformal_level=None if held is None else self.level,
+                    ood_score=score,
+                    out_of_distribution=None if score is None else score > 1,
+                    abstain=None if held is None and score is None else bool(reasons),
+                    abstain_reasons=reasons,
+                )
+            )
+        return predictions
 
     def _checked(self, pixels: Pixels) -> Tensor:
         tail = (self.size, self.size, 3) if self.description.colour else (self.size, self.size)
@@ -136,78 +234,52 @@ class Classifier:
         return as_tensor(pixels)
 
 
-def load_classifier(run_dir: Path, device: str = "auto", *, batch_size: int = 256) -> Classifier:
+def _reasons(
+    label: str, held: list[str] | None, level: float, parts: dict[str, float]
+) -> list[str]:
+    """Return why a person should decide: nothing when the image is ordinary and the case clear."""
+    reasons = [REASONS[kind] for kind, value in parts.items() if value > 1]
+    if held is not None and held != [label]:
+        share = f"{100 * level:g} %"
+        if not held:
+            reasons.append(f"no class is likely enough for the {share} set")
+        elif len(held) > 1:
+            reasons.append(f"the {share} set holds {' and '.join(held)}")
+        else:
+            reasons.append(f"the {share} set holds {held[0]} instead")
+    return reasons
+
+
+def load_classifier(
+    run_dir: Path,
+    device: str = "auto",
+    *,
+    batch_size: int = 256,
+    operating_point: str | None = None,
+    level: float = PredictConfig.level,
+) -> Classifier:
     """Load the classifier of a finished train run.
+
+    Args:
+        run_dir: Its folder.
+        device: A ``--device`` value.
+        batch_size: Images at a time.
+        operating_point: A rule or threshold to decide by instead of the stored one.
+        level: Share of images whose conformal set is to hold the truth.
 
     Raises:
         CheckpointError: When the folder holds none or a damaged one.
     """
-    network, description = load_checkpoint(Path(run_dir))
-    return Classifier(
-        Path(run_dir).resolve().name,
+    folder = Path(run_dir)
+    network, description = load_checkpoint(folder)
+    classifier = Classifier(
+        folder.resolve().name,
         network,
         description,
         device=resolve_device(device),
         batch_size=batch_size,
+        val=load_val_logits(folder / VAL_LOGITS_FILE, description.val_logits_sha256),
+        ood=load_ood(folder / OOD_FILE, description.ood_sha256),
+        level=level,
     )
-
-
-def predict_paths(classifier: Classifier, path: Path, *, limit: int | None = None) -> PredictionSet:
-    """Predict an image file, or every image below a folder; unreadable files are listed.
-
-    Raises:
-        InputError: When there is no image, or none that can be read.
-    """
-    paths = list_images(path)[:limit] if path.is_dir() else [path]
-    root = path if path.is_dir() else path.parent
-    named = [(file.relative_to(root).as_posix(), file) for file in paths]
-    if not path.is_dir():
-        read_image(path)  # one bad file asked for by name is an error, not a skip
-    pixels: list[Pixels] = []
-    ids: list[str] = []
-    skipped: list[Skipped] = []
-    for name, file in track(named, "reading images"):
-        try:
-            image: Image = read_image(file)
-        except MedxError as error:
-            skipped.append(Skipped(id=name, reason=str(error)))
-            continue
-        pixels.append(classifier.fit(image.pixels))
-        ids.append(name)
-    if skipped:
-        warn(f"skipped {len(skipped)} unreadable images, first: {skipped[0].reason}")
-    if not pixels:
-        raise InputError(f"no readable image in {path}", hint="check the files")
-    predictions = classifier.as_predictions(ids, classifier.probabilities(np.stack(pixels)))
-    return _collect(classifier, str(path), predictions, skipped)
-
-
-def predict_dataset(classifier: Classifier, dataset: Dataset, source: str) -> PredictionSet:
-    """Predict every record of a dataset; its labels are not read.
-
-    Args:
-        classifier: The model.
-        dataset: Records and their pixels.
-        source: What to call it in the result.
-    """
-    loaded = dataset.load_pixels(classifier.size)
-    pixels = np.stack([classifier.fit(image) for image in loaded.pixels])
-    predictions = classifier.as_predictions(
-        [record.id for record in loaded.records], classifier.probabilities(pixels)
-    )
-    skipped = [Skipped(id=name, reason=reason) for name, reason in loaded.skipped]
-    return _collect(classifier, source, predictions, skipped)
-
-
-def _collect(
-    classifier: Classifier, source: str, predictions: list[Prediction], skipped: list[Skipped]
-) -> PredictionSet:
-    found = Counter(p.label for p in predictions)
-    return PredictionSet(
-        classifier=classifier.name,
-        source=source,
-        operating_point=classifier.description.operating_point,
-        counts={name: found[name] for name in classifier.classes},
-        predictions=predictions,
-        skipped=skipped,
-    )
+    return classifier if operating_point is None else classifier.decide_by(operating_point)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from classify.measured import Benefit, Measured, MeasuredPoint, ReliabilityBin, Subgroup
 from classify.label_shift import LabelShift
+from classify.measured import Benefit, Measured, MeasuredPoint, ReliabilityBin, Subgroup
 from medx.core.settings import DISCLAIMER
 from medx.core.values import Prediction, Value
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from classify.config import TrainConfig
+from classify.embedders import provide_embedders
 from medx.cli import classify_tables as tables
+from medx.cli.classify_card import card
 from medx.cli.classify_compare import compare
 from medx.cli.classify_evaluate import evaluate
 from medx.cli.classify_explain import explain
+from medx.cli.classify_export import export
+from medx.cli.classify_find_lr import find_lr
 from medx.cli.classify_predict import predict
 from medx.cli.classify_recipes import recipes
 from medx.cli.classify_robustness import robustness
@@ -27,11 +32,10 @@ from medx.cli.options import (
     ResumeOption,
     SeedOption,
     SetOption,
-    apply_settings,
     given_options,
-    read_settings,
 )
 from medx.core.device import Device
+from medx.embedder import load_embedder
 
 app = typer.Typer(help="Train a classifier, measure it, use it.", no_args_is_help=True)
 app.command()(evaluate)
@@ -40,6 +44,10 @@ app.command()(robustness)
 app.command()(compare)
 app.command()(predict)
 app.command()(recipes)
+app.command()(export)
+app.command()(card)
+app.command("find-lr")(find_lr)
+provide_embedders(load_embedder)
 
 
 @app.command()
@@ -64,6 +72,10 @@ def train(
     weights: Annotated[
         str | None, typer.Option(help="Start a timm model from this .safetensors file.")
     ] = TrainConfig.weights,
+    encoder: Annotated[
+        str | None,
+        typer.Option(help="For --recipe linear-probe: a retrieval encoder, as `compact`."),
+    ] = TrainConfig.encoder,
     size: Annotated[
         int | None, typer.Option(min=16, help="Side of the input in pixels.")
     ] = TrainConfig.size,
@@ -113,25 +125,22 @@ def train(
     assignments: SetOption = None,
 ) -> None:
     """Train on the train split; choose epoch, temperature and threshold on val."""
-    from classify.recipe import load_recipe
-    from classify.recipe_choice import choose_recipe
-    from classify.runs import dataset_key, latest_unfinished, stored_settings
+    from classify.processes import from_main, is_main
+    from classify.runs import latest_unfinished, stored_settings
     from classify.train import train as run_training
+    from medx.cli.train_settings import resolve_training
     from medx.core.console import print_json
     from medx.core.runs import create_run_dir
-    from medx.datasets.catalog import default_dataset, load_dataset
 
-    if resume and not name and not output:
-        output = latest_unfinished()
-    run_dir = create_run_dir("classify", "train", name=name, output=output, resume=resume)
-    wanted = read_settings(TrainConfig, given_options(context), config, assignments)
+    def make_run_dir() -> Path:
+        where = latest_unfinished() if resume and not name and not output else output
+        return create_run_dir("classify", "train", name=name, output=where, resume=resume)
+
+    run_dir = from_main(make_run_dir)
     stored = stored_settings(run_dir) if resume else None
-    chosen = wanted.get("dataset") or (stored and stored.dataset) or default_dataset(data_dir)
-    wanted["dataset"] = dataset_key(chosen)
-    images = load_dataset(wanted["dataset"], data_dir=data_dir)
-    base = stored or choose_recipe(images, wanted)
-    if start := wanted.pop("recipe", None):
-        wanted["recipe"] = load_recipe(start).name
-    settings = apply_settings(base, wanted)
+    settings, images = resolve_training(
+        given_options(context), config, assignments, data_dir, stored
+    )
     result = run_training(settings, run_dir, images, resume=resume)
-    print_json(result) if json else tables.print_training(result)
+    if is_main():
+        print_json(result) if json else tables.print_training(result)

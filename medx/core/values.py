@@ -40,11 +40,35 @@ class Prediction(Value):
         description="Threshold on the positive class, chosen on val; None when multi-class."
     )
     classifier: str = Field(description="The run that made it.")
+    conformal_set: list[str] | None = Field(
+        default=None, description="Classes that hold the truth as often as the level says."
+    )
+    conformal_level: float | None = None
+    ood_score: float | None = Field(
+        default=None, description="How unlike the training images; above 1 is flagged."
+    )
+    out_of_distribution: bool | None = Field(
+        default=None, description="None where it was not looked at."
+    )
+    abstain: bool | None = Field(
+        default=None, description="True where a person should decide; None: not looked at."
+    )
+    abstain_reasons: list[str] = Field(default_factory=list)
+    shifted_probabilities: dict[str, float] | None = Field(
+        default=None, description="Under the mix of classes estimated for these images."
+    )
+    shifted_label: str | None = Field(
+        default=None, description="The most probable class under that mix."
+    )
 
     @property
     def probability(self) -> float:
         """The calibrated probability of ``label``."""
         return self.probabilities[self.label]
+
+    def top(self, top_k: int) -> list[tuple[str, float]]:
+        """Return the ``top_k`` most probable classes with their probabilities."""
+        return sorted(self.probabilities.items(), key=lambda item: -item[1])[:top_k]
 
 
 class Hit(Value):

@@ -7,11 +7,8 @@ import pytest
 from PIL import Image as PILImage
 
 from classify.operating_points import apply_operating_point
-from classify.predict import (
-    load_classifier,
-    predict_dataset,
-    predict_paths,
-)
+from classify.predict import load_classifier
+from classify.predict_images import predict_dataset, predict_paths
 from classify.prediction_files import save_predictions
 from classify.results import PredictionSet
 from medx.core.errors import CheckpointError, InputError
@@ -122,7 +119,10 @@ def test_a_set_is_written_as_csv_and_json(classifier, binary, tmp_path):
     with (tmp_path / "predictions.csv").open() as stream:
         rows = list(csv.DictReader(stream))
     assert [row["id"] for row in rows] == [p.id for p in found.predictions]
-    assert list(rows[0]) == ["id", "label", "operating_point", "p_plain", "p_rows"]
+    assert list(rows[0]) == [
+        *("id", "label", "operating_point", "p_plain", "p_rows", "conformal_set"),
+        *("conformal_level", "ood_score", "out_of_distribution", "abstain", "abstain_reasons"),
+    ]
 
 
 def test_a_folder_without_a_run_is_an_error(tmp_path):

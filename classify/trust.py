@@ -1,0 +1,163 @@
+"""When not to trust a classifier, measured: sets, abstention, unlike images, another class mix."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from classify.abstention import (
+    AbstentionResult,
+    certainty,
+    measure_abstention,
+    save_risk_coverage,
+)
+from classify.bootstrap import Bootstrap
+from classify.conformal import ConformalResult, measure_conformal
+from classify.label_shift import LabelShift, estimate_label_shift
+from classify.ood import combine
+from classify.predict import Classifier
+from classify.shares import measure_share
+from medx.core.images import Pixels
+from medx.core.values import Interval, Value
+
+Floats = npt.NDArray[np.floating]
+Ints = npt.NDArray[np.int64]
+
+RISK_COVERAGE = "figures/risk_coverage.png"
+
+
+class OodResult(Value):
+    """How many images are unlike the training images."""
+
+    flagged: Interval | None = Field(description="Share with a score above 1; about .01 on val.")
+    median: float
+    highest: float
+    most_unlike: list[str] = Field(description="Ids of flagged images, highest score first.")
+
+
+class ShiftResult(Value):
+    """What a label-shift correction makes of the same images; never part of the plain figures."""
+
+    shift: LabelShift
+    accuracy: Interval | None = Field(description="Of the most probable class, corrected.")
+    balanced_accuracy: float
+    plain_accuracy: Interval | None = Field(description="At the operating point, uncorrected.")
+    observed_share: dict[str, float] = Field(description="The true mix here, to compare with.")
+
+
+class TrustReport(Value):
+    """When not to trust this classifier, measured on one split."""
+
+    conformal: ConformalResult | None
+    abstention: AbstentionResult
+    ood: OodResult | None
+    label_shift: ShiftResult | None = Field(description="None unless asked for.")
+    figures: list[str]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Judged:
+    """Images with known truth and what the classifier says of them.
+
+    Args:
+        ids: N names.
+        pixels: ``uint8`` ``(N, S, S[, 3])``.
+        target: Indices of the classifier's classes ``(N,)``.
+        probs: Calibrated, ``(N, C)``.
+        predicted: Class indices ``(N,)`` at the operating point.
+    """
+
+    ids: list[str]
+    pixels: Pixels
+    target: Ints
+    probs: Floats
+    predicted: Ints
+
+
+def measure_trust(
+    classifier: Classifier,
+    judged: Judged,
+    how: Bootstrap,
+    output_dir: Path,
+    *,
+    label_shift: str | None = None,
+) -> TrustReport:
+    """Measure conformal sets, abstention, unlike images and, when asked, a label-shift correction.
+
+    Args:
+        classifier: A trained one, as ``load_classifier`` gives it.
+        judged: The images.
+        how: What belongs together in intervals.
+        output_dir: Gets the figure.
+        label_shift: ``em``, ``bbse`` or None.
+    """
+    right = judged.predicted == judged.target
+    sureness = certainty(judged.probs, classifier.description.operating_point)
+    save_risk_coverage(right, sureness, output_dir / RISK_COVERAGE)
+    conformal = None
+    if classifier.conformal is not None and classifier.val is not None:
+        conformal = measure_conformal(
+            classifier.conformal,
+            judged.probs,
+            judged.target,
+            classifier.classes,
+            how,
+            calibrated_on=len(classifier.val),
+        )
+    shift = None
+    if label_shift is not None:
+        shift = _measure_shift(classifier, judged, how, label_shift)
+    return TrustReport(
+        conformal=conformal,
+        abstention=measure_abstention(right, sureness, how),
+        ood=_measure_ood(classifier, judged, how),
+        label_shift=shift,
+        figures=[RISK_COVERAGE],
+    )
+
+
+def shift_of(classifier: Classifier, probs: Floats, method: str) -> LabelShift:
+    """Return the mix of classes estimated from calibrated probabilities ``(N, C)``."""
+    val_probs = classifier.val_probs
+    return estimate_label_shift(
+        method,
+        classifier.classes,
+        val_probs=val_probs,
+        val_target=classifier.val.target,  # type: ignore[union-attr]
+        probs=probs,
+    )
+
+
+def _measure_ood(classifier: Classifier, judged: Judged, how: Bootstrap) -> OodResult | None:
+    parts = classifier.ood_parts(judged.pixels)
+    if parts is None:
+        return None
+    scores = combine(parts)
+    order = np.argsort(-scores, kind="stable")
+    return OodResult(
+        flagged=measure_share(scores > 1, how),
+        median=float(np.median(scores)),
+        highest=float(scores.max()),
+        most_unlike=[judged.ids[i] for i in order[:10] if scores[i] > 1],
+    )
+
+
+def _measure_shift(
+    classifier: Classifier, judged: Judged, how: Bootstrap, method: str
+) -> ShiftResult:
+    shift = shift_of(classifier, judged.probs, method)
+    right = shift.adjust(judged.probs).argmax(axis=1) == judged.target
+    counts = np.bincount(judged.target, minlength=len(classifier.classes))
+    recalls = [right[judged.target == c].mean() for c in np.flatnonzero(counts)]
+    shares = (counts / counts.sum()).tolist()
+    return ShiftResult(
+        shift=shift,
+        accuracy=measure_share(right, how),
+        balanced_accuracy=float(np.mean(recalls)),
+        plain_accuracy=measure_share(judged.predicted == judged.target, how),
+        observed_share=dict(zip(classifier.classes, shares, strict=True)),
+    )
