@@ -33,7 +33,7 @@ from medx.core.errors import InputError
 from medx.core.training import save_tensors
 
 #: Inverse strengths of the penalty (scikit-learn's C), the strongest first.
-STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
+STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)
 ITERATIONS = 500
 IMAGES_AT_A_TIME = 128
 #: Logit of a class that train does not hold, beside the others.

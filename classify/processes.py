@@ -17,6 +17,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, distributed, nn
 
+from medx.core import console
 from medx.core.errors import InputError, MedxError
 
 T = TypeVar("T")
@@ -56,6 +57,7 @@ def join_processes() -> None:
             hint="start them with torchrun, or unset WORLD_SIZE to train in one",
         ) from error
     atexit.register(_leave)
+    console.stderr.quiet = not is_main()
 
 
 def from_main(make: Callable[[], T]) -> T:

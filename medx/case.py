@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from classify.config import TrainConfig
+from classify.embedders import provide_embedders
 from classify.predict import load_classifier
 from classify.runs import dataset_key, find_train_run
 from classify.train import train
@@ -21,12 +22,15 @@ from medx.core.images import Image, Pixels, read_image
 from medx.core.values import Hit, Prediction
 from medx.datasets.catalog import load_dataset
 from medx.datasets.manifest import Dataset, Record
+from medx.embedder import load_embedder
 from reportgen.evidence import Evidence
 from reportgen.item import ReportItem
 from reportgen.samples import Candidate, SampleKind, choose_samples
 from retrieval.gallery import Gallery
 from retrieval.related import related_ids
 from retrieval.search import id_search, image_search
+
+provide_embedders(load_embedder)
 
 #: Neighbours come from here, so that no image is explained by another of its own split.
 GALLERY_SPLIT = "train"
