@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from medx.core.errors import InputError, UnknownNameError
+from medx.core.errors import InputError
 from medx.datasets.label_map import read_label_map
 from medx.datasets.manifest import Dataset
 
@@ -90,15 +90,13 @@ def map_labels(dataset: Dataset, text: str | None, *, lenient: bool = False) -> 
         lenient: Accept a map that names classes the dataset does not have.
 
     Raises:
-        InputError: When the map is damaged or names a class that does not exist.
+        InputError: When the map is damaged.
+        UnknownNameError: When it names a class that does not exist.
     """
     if text is None:
         return dataset
     labels = read_label_map(text)
-    try:
-        replace(labels, lenient=lenient or labels.lenient).check(dataset.classes)
-    except UnknownNameError as error:
-        raise InputError(f"{error} (of {dataset.name})", hint=error.hint) from error
+    replace(labels, lenient=lenient or labels.lenient).check(dataset.classes)
     mapped = (labels.apply_to_record(r, keep_unlabelled=False) for r in dataset.records)
     kept = tuple(record for record in mapped if record is not None)
     return replace(dataset, records=kept, classes=labels.classes(dataset.classes))
