@@ -17,7 +17,14 @@ import torch
 from classify.checkpoint import ModelDescription
 from classify.export_formats import INPUT_NAME, OUTPUT_NAME, ExportFormat, Run, find_format
 from classify.export_graph import ExportGraph
-from classify.export_result import ExportedFile, ExportResult, Parity, Speed, TensorDescription
+from classify.export_result import (
+    ConformalThresholds,
+    ExportedFile,
+    ExportResult,
+    Parity,
+    Speed,
+    TensorDescription,
+)
 from classify.predict import Classifier
 from medx.core.console import note
 from medx.core.errors import InputError
@@ -166,11 +173,20 @@ def _describe(
         ),
         load_options=dict(chosen.load_options),
         model=about,
+        conformal=_conformal(classifier),
         parity=parity,
         speed=speed,
         threads=torch.get_num_threads(),
         packages=package_versions(("medx", "torch", *chosen.packages)),
     )
+
+
+def _conformal(classifier: Classifier) -> ConformalThresholds | None:
+    sets = classifier.conformal
+    if sets is None:
+        return None
+    thresholds = dict(zip(classifier.classes, sets.thresholds, strict=True))
+    return ConformalThresholds(level=sets.level, thresholds=thresholds)
 
 
 def _median_seconds(work: Callable[[], npt.NDArray[np.float32]]) -> float:

@@ -28,6 +28,13 @@ class TensorDescription(Value):
     meaning: str
 
 
+class ConformalThresholds(Value):
+    """The sets of classes that hold the truth as often as ``level`` says, for images like val."""
+
+    level: float
+    thresholds: dict[str, float] = Field(description="class → least probability to be in the set")
+
+
 class Parity(Value):
     """How far the exported graph is from the model it was made from."""
 
@@ -56,6 +63,7 @@ class ExportResult(Value):
     output: TensorDescription
     load_options: dict[str, str] = Field(description="What the runtime must be told.")
     model: ModelDescription = Field(description="The model.json that the graph was made from.")
+    conformal: ConformalThresholds | None
     parity: Parity
     speed: list[Speed]
     threads: int
