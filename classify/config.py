@@ -9,12 +9,12 @@ from typing import Any
 from classify.operating_rules import parse_decision, parse_rule
 
 LOSSES = ("focal", "cross-entropy")
-PRECISIONS = ("fp32", "bf16", "fp16")
+PRECISIONS = ("fp32", "bf16", "fp16", "auto")
 CALIBRATIONS = ("temperature", "vector", "none")
 LABEL_SHIFTS = ("em", "bbse")
 FRAMES = ("first", "all")
 SCHEDULES = ("one-cycle", "cosine")
-AUGMENTATIONS = ("radiograph", "radiograph-wide", "microscopy", "none")
+AUGMENTATIONS = ("radiograph", "radiograph-wide", "wide", "microscopy", "none")
 NORMALISATIONS = ("dataset", "image", "backbone")
 TEST_TIME_VIEWS = ("none", "mirror", "shifts")
 TRAINED_ON = ("train", "folds")
@@ -76,7 +76,7 @@ class TrainConfig:
         cutmix_alpha: The same of cutmix; where both are on, each step draws one of them.
         augmentation: ``radiograph``, ``radiograph-wide`` (further than the images of train
             differ), ``microscopy`` or ``none``; None goes by the dataset's modality, else by its
-            colour.
+            colour; ``wide`` too, but takes ``radiograph-wide`` for radiographs.
         horizontal_flip: Mirror radiographs at random; for images whose side does not matter.
         tta: Views of an image whose logits a prediction averages: ``none`` is the image alone,
             ``mirror`` adds its mirror image, ``shifts`` small shifts and zooms.
@@ -84,7 +84,7 @@ class TrainConfig:
         keep: The ``best`` epoch by val AUC, or the ``last``, whatever val says.
         patience: Stop after so many epochs without a better val AUC; None never stops, nor does
             keeping the last epoch.
-        precision: ``fp32``, ``bf16`` or ``fp16``.
+        precision: ``fp32``, ``bf16``, ``fp16``, or ``auto``: bf16 where the device is faster in it.
         compile: Compile the network; pays in long trainings on a GPU.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         seed: Of initial weights, order, augmentation, mixup and folds.

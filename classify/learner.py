@@ -30,7 +30,7 @@ from classify.losses import (
 from classify.model import Backbone, CompactCNN, build_model, check_model_name, default_size
 from classify.pretrained import backbone_statistics
 from classify.processes import world_size
-from medx.core.device import resolve_device
+from medx.core.device import resolve_device, resolve_precision
 from medx.core.errors import InputError
 from medx.datasets.augment import choose_augmentation
 from medx.datasets.manifest import Dataset
@@ -227,9 +227,10 @@ def initial_weights(config: TrainConfig) -> str:
 
 def _start_accelerator(config: TrainConfig) -> Accelerator:
     device = resolve_device(config.device)
-    if config.precision == "fp16" and device == "cpu":
+    precision = resolve_precision(config.precision, device)
+    if precision == "fp16" and device == "cpu":
         raise InputError("fp16 needs a GPU", hint="use --precision fp32 or bf16")
     # accelerate holds device and precision for the whole process; a second training in it (the
     # demo, a benchmark over seeds) may want others.
     AcceleratorState._reset_state(reset_partial_state=True)
-    return Accelerator(cpu=device == "cpu", mixed_precision=PRECISION_NAMES[config.precision])
+    return Accelerator(cpu=device == "cpu", mixed_precision=PRECISION_NAMES[precision])

@@ -37,6 +37,7 @@ from classify.results import Skipped, TrainResult
 from classify.training_state import STATE_FILE
 from classify.val_logits import VAL_LOGITS_FILE, ValLogits, save_val_logits
 from medx.core.console import note
+from medx.core.device import resolve_precision
 from medx.core.files import sha256_file, write_json
 from medx.datasets.manifest import Dataset, Record
 
@@ -194,7 +195,7 @@ def _summarise(
         classes=description.classes,
         size=data.size,
         device=trained.device.type,
-        precision=config.precision,
+        precision=resolve_precision(config.precision, trained.device.type),
         seed=config.seed,
         augmentation=data.augmentation,
         augmentation_reason=data.augmentation_reason,

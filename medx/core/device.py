@@ -32,6 +32,27 @@ def resolve_device(device: str) -> str:
     return device
 
 
+def resolve_precision(precision: str, device: str) -> str:
+    """Return ``fp32``, ``bf16`` or ``fp16`` for a ``--precision`` value.
+
+    ``auto`` is bf16 where ``device`` computes with it faster than with fp32: GPUs since Ampere,
+    processors with AMX or AVX-512 BF16. On others bf16 is emulated, several times slower.
+
+    Args:
+        precision: Those three or ``auto``.
+        device: ``cpu``, ``cuda`` or ``mps``.
+    """
+    import torch
+
+    if precision != "auto":
+        return precision
+    if device == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+    able = getattr(torch.cpu, "get_capabilities", dict)()
+    native = device == "cpu" and any(able.get(name) for name in ("amx_bf16", "avx512_bf16"))
+    return "bf16" if native else "fp32"
+
+
 def seed_everything(seed: int) -> None:
     """Seed Python, NumPy and torch and ask torch for deterministic kernels."""
     import os

@@ -76,12 +76,18 @@ def choose_augmentation(wanted: str | None, modality: str, *, colour: bool) -> t
     """Return the name of an augmentation set, and why that one.
 
     Args:
-        wanted: What the user asked for, or None to go by the images.
+        wanted: What the user asked for, or None to go by the images; ``wide`` goes by them too,
+            and takes the wide set of radiographs.
         modality: In a reader's words.
         colour: True for three channels.
     """
-    if wanted is not None:
-        return wanted, "as set"
+    if wanted not in (None, "wide"):
+        return str(wanted), "as set"
+    name, reason = _suitable_augmentation(modality, colour=colour)
+    return ("radiograph-wide" if wanted and name == "radiograph" else name), reason
+
+
+def _suitable_augmentation(modality: str, *, colour: bool) -> tuple[str, str]:
     words = modality.lower()
     for name, known in MODALITY_WORDS.items():
         if any(word in words for word in known):
