@@ -23,14 +23,19 @@ def save_training_curves(history: Sequence[Epoch], path: Path) -> Path:
     """Draw loss and val AUC by epoch."""
     figure = new_figure(8, 3.4, title="training")
     losses, areas = figure.subplots(1, 2)
-    epochs = [epoch.epoch for epoch in history]
-    losses.plot(epochs, [epoch.train_loss for epoch in history], marker=".", label="train loss")
-    losses.plot(
-        epochs, [epoch.val_loss for epoch in history], marker=".", label="val (cross-entropy)"
-    )
+    for member in range(max((epoch.member for epoch in history), default=0) + 1):
+        own = [epoch for epoch in history if epoch.member == member]
+        epochs = [epoch.epoch for epoch in own]
+        first = member == 0  # one legend for all networks of an ensemble
+        curves = (
+            (losses, [epoch.train_loss for epoch in own], "tab:blue", "train loss"),
+            (losses, [epoch.val_loss for epoch in own], "tab:orange", "val (cross-entropy)"),
+            (areas, [epoch.val_auroc for epoch in own], "tab:green", "val AUC"),
+        )
+        for axes, values, colour, label in curves:
+            axes.plot(epochs, values, marker=".", color=colour, label=label if first else None)
     losses.set(xlabel="epoch", ylabel="loss")
     losses.legend(fontsize=8)
-    areas.plot(epochs, [epoch.val_auroc for epoch in history], marker=".", color="tab:green")
     areas.set(xlabel="epoch", ylabel="val AUC")
     return save_figure(figure, path)
 

@@ -64,6 +64,9 @@ SMALLEST_BATCH, LARGEST_BATCH, STEPS_WANTED = 16, 128, 32
 GRADIENT_NORM = 5.0
 SECONDS_A_STATUS = 0.2
 
+#: Settings that leave the result as it is.
+RESUMED_WITH_OTHERS = ("device", "recipe_reason")
+
 
 def train(
     config: TrainConfig, run_dir: Path, dataset: Dataset, *, resume: bool = False
@@ -100,6 +103,8 @@ def train(
     steps = sum(most_epochs(config) * steps_per_epoch(config, part.train) for part in parts)
     with logging_to(run_dir) if is_main() else nullcontext(), told_on_interrupt(kept):
         note(f"augmentation: {data.augmentation} ({data.augmentation_reason})")
+        if world_size() > 1:
+            note(f"{world_size()} processes share each batch")
         with progress_bar("training", steps) as bar:
             progress = [
                 train_member(config, run_dir, member, part, bar)
@@ -348,7 +353,7 @@ def _load_result(path: Path) -> TrainResult:
 def _check_same_settings(config: TrainConfig, run_dir: Path) -> None:
     stored = load_config(run_dir)
     for name, value in as_mapping(config).items():
-        if name != "device" and stored.get(name) != value:
+        if name not in RESUMED_WITH_OTHERS and stored.get(name) != value:
             raise InputError(
                 f"cannot resume with another {name}: {stored.get(name)!r} became {value!r}",
                 hint="leave the setting out, or start a new run without --resume",

@@ -16,10 +16,22 @@ from classify.config import EvaluateConfig, PredictConfig, TrainConfig, as_mappi
         ({"ema_decay": 1.0}, "ema_decay must be >= 0 and < 1, got 1.0"),
         ({"focal_gamma": -1}, "focal_gamma must be >= 0, got -1"),
         ({"loss": "focl"}, "loss must be one of focal, cross-entropy, got 'focl'"),
-        ({"precision": "fp8"}, "precision must be one of fp32, bf16, fp16, got 'fp8'"),
-        ({"operating_point": "luck"}, "operating_point must be one of"),
-        ({"class_weights": "heavy"}, "class_weights must be 'inverse-frequency', 'class-balanced', 'none'"),
-        ({"class_weights": [0.0, 0.0]}, "class_weights must be 'inverse-frequency', 'class-balanced', 'none'"),
+        ({"schedule": "linear"}, "schedule must be one of one-cycle, cosine, got 'linear'"),
+        ({"augmentation": "mri"}, "augmentation must be one of radiograph"),
+        ({"tta": True}, "tta must be one of none, mirror, shifts, got True"),
+        ({"compile": 1}, "compile must be true or false, got 1"),
+        ({"logit_adjustment": 1}, "set balanced_sampling=false"),
+        ({"train_on": "folds"}, "folds needs members >= 2"),
+        ({"precision": "fp8"}, "precision must be one of fp32, bf16, fp16, auto, got 'fp8'"),
+        ({"operating_point": "luck"}, "rule must be one of balanced_accuracy"),
+        (
+            {"class_weights": "heavy"},
+            "class_weights must be 'inverse-frequency', 'class-balanced', 'none'",
+        ),
+        (
+            {"class_weights": [0.0, 0.0]},
+            "class_weights must be 'inverse-frequency', 'class-balanced', 'none'",
+        ),
     ],
 )
 def test_settings_are_checked_and_named(settings, message):
@@ -33,7 +45,12 @@ def test_numbers_that_yaml_reads_as_text_are_numbers():
 
 @pytest.mark.parametrize(
     ("given", "stored"),
-    [("inverse-frequency", "inverse-frequency"), ("none", None), ("0.25,0.75", (0.25, 0.75)), ([1, 2], (1.0, 2.0))],
+    [
+        ("inverse-frequency", "inverse-frequency"),
+        ("none", None),
+        ("0.25,0.75", (0.25, 0.75)),
+        ([1, 2], (1.0, 2.0)),
+    ],
 )
 def test_class_weights_may_be_named_or_given(given, stored):
     assert TrainConfig(class_weights=given).class_weights == stored

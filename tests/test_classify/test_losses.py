@@ -8,9 +8,11 @@ from torchvision.ops import sigmoid_focal_loss
 
 from classify.losses import (
     FocalLoss,
-    inverse_frequency_weights,
     binary_focal_loss,
+    class_balanced_weights,
     focal_loss,
+    inverse_frequency_weights,
+    logit_adjustment,
 )
 
 
@@ -127,6 +129,35 @@ def test_balanced_weights_give_each_class_the_same_say():
     weights = inverse_frequency_weights(target, 4)
     shares = weights * torch.bincount(target, minlength=4)
     torch.testing.assert_close(shares, torch.tensor([10 / 3, 10 / 3, 0.0, 10 / 3]))
+
+
+@pytest.mark.parametrize("beta", [0.0, 0.9, 0.9999999])
+def test_class_balanced_weights_are_of_the_effective_number_of_images(beta):
+    counts = np.array([60, 5, 0, 1])
+    target = torch.from_numpy(np.repeat(np.arange(4), counts))
+    weights = class_balanced_weights(target, 4, beta).numpy()
+    effective = np.array([sum(beta**i for i in range(n)) for n in counts])
+    expected = np.where(counts > 0, 1 / np.maximum(effective, 1), 0)
+    np.testing.assert_allclose(weights, expected * 66 / (expected @ counts), rtol=1e-4)
+    assert (weights @ counts) / 66 == pytest.approx(1)
+
+
+def test_class_balanced_weights_lie_between_none_and_inverse_frequency():
+    target = torch.tensor([0] * 9 + [1])
+    close = class_balanced_weights(target, 2, 1 - 1e-9)
+    torch.testing.assert_close(close, inverse_frequency_weights(target, 2), rtol=1e-3, atol=0)
+    torch.testing.assert_close(class_balanced_weights(target, 2, 0.0), torch.ones(2))
+
+
+def test_logit_adjustment_adds_the_log_prior_in_training():
+    target = torch.tensor([0] * 8 + [1] * 2)
+    logits = torch.randn(10, 2)
+    adjustment = logit_adjustment(target, 2, 1.5)
+    loss = FocalLoss(gamma=0.0, adjustment=adjustment)(logits, target)
+    prior = torch.tensor([0.8, 0.2])
+    expected = F.cross_entropy(logits + 1.5 * prior.log(), target)
+    torch.testing.assert_close(loss, expected)
+    assert torch.isfinite(logit_adjustment(target, 3, 1.0)).all()
 
 
 def test_shapes_that_do_not_fit_are_named():

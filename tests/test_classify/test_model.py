@@ -2,7 +2,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from classify.model import CompactCNN, build_model, default_size
+from classify.model import CompactCNN, Ensemble, build_model, default_size
 from medx.core.errors import InputError, UnknownNameError, WeightsUnavailableError
 
 SMALL_TIMM = "mobilenetv3_small_050"
@@ -96,3 +96,24 @@ def test_the_compact_network_has_no_weights_to_start_from(tmp_path):
 )
 def test_small_images_stay_as_they_are_and_timm_gets_its_own_size(name, native, expected):
     assert default_size(name, native) == expected
+
+
+def test_an_ensemble_answers_with_the_mean_of_its_members_probabilities():
+    members = [CompactCNN(3).eval() for _ in range(3)]
+    ensemble, images = Ensemble(members), torch.rand(4, 1, 28, 28)
+    with torch.no_grad():
+        expected = torch.stack([torch.softmax(m(images), dim=1) for m in members]).mean(0)
+        torch.testing.assert_close(ensemble(images).exp(), expected)
+        features = ensemble.features(images)
+    assert features.shape == (4, ensemble.num_features)
+    torch.testing.assert_close(features[:, :128], members[0].features(images))
+
+
+def test_a_network_that_standardises_each_image_overlooks_exposure_and_contrast():
+    images = torch.rand(2, 1, 32, 32)
+    for normalise, same in (("image", True), ("dataset", False)):
+        torch.manual_seed(0)
+        network = build_model("test_vit", 2, size=32, normalise=normalise).eval()
+        with torch.no_grad():
+            plain, changed = network(images), network(images * 2.5 - 0.3)
+        assert same == torch.allclose(plain, changed, atol=1e-3)

@@ -8,9 +8,11 @@ from dataclasses import replace
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from classify.config import TrainConfig, as_mapping
-from classify.train import batch_size, draw_order, train
+from classify.learner import build_learner, load_training_data
+from classify.train import batch_size, draw_order, take_step, train
 from classify.training_state import STATE_FILE
 from medx.core.errors import CheckpointError, InputError
 from medx.core.runs import save_config
@@ -48,13 +50,18 @@ def test_many_classes_are_learned_with_the_same_recipe(multiclass_run):
 def test_a_run_folder_describes_itself(binary_run):
     names = {str(path.relative_to(binary_run)) for path in binary_run.rglob("*.*")}
     assert names == {
+        "MODEL_CARD.html",
+        "MODEL_CARD.md",
         "config.yaml",
+        "data.json",
         "environment.json",
         "figures/training_curves.png",
         "log.txt",
         "metrics.json",
         "model.json",
         "model.safetensors",
+        "ood.safetensors",
+        "val_logits.safetensors",
     }
 
 
@@ -89,6 +96,8 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not(two_class, tm
         {"loss": "cross-entropy", "class_weights": "none", "augmentation": "none"},
         {"ema_decay": 0, "horizontal_flip": True, "tta": "mirror"},
         {"balanced_sampling": False, "label_smoothing": 0.05, "mixup_alpha": 0.2},
+        {"balanced_sampling": False, "logit_adjustment": 1.0, "class_weights": "class-balanced"},
+        {"schedule": "cosine", "cutmix_alpha": 1.0, "augmentation": "microscopy", "keep": "last"},
     ],
 )
 def test_every_knob_trains(two_class, tmp_path, settings):
@@ -112,6 +121,28 @@ def test_an_epoch_draws_every_class_equally_often_or_every_row_once():
     drawn = target[draw_order(target, balanced=True)]
     assert len(drawn) == 1000
     assert 400 < int((drawn == 1).sum()) < 600
+
+
+def test_a_batch_in_parts_has_the_gradient_of_the_whole(two_class):
+    config = replace(QUICK, model="test_vit", pretrained=False, size=32)  # no batch norm
+    data = load_training_data(config, load_manifest(two_class))
+    found = []
+    for parts in (1, 3):
+        torch.manual_seed(0)
+        learner = build_learner(config, data)
+        inputs = data.train.pixels[:20] / 255.0
+        target = F.one_hot(data.train.target[:20], 2).float()
+        loss = take_step(learner, inputs, target, parts=parts)
+        found.append([loss, *(p.grad for p in learner.network.parameters())])
+    for whole, summed in zip(*found, strict=True):
+        torch.testing.assert_close(whole, summed)
+
+
+def test_the_last_epoch_is_kept_whatever_val_says(two_class, tmp_path):
+    config = replace(QUICK, epochs=4, keep="last", patience=1, learning_rate=1e-6)
+    result = train(config, tmp_path / "run", load_manifest(two_class))
+    assert result.best_epoch == result.epochs_run == 4
+    assert not result.stopped_early
 
 
 def test_patience_ends_a_training_that_gets_no_better(two_class, tmp_path):

@@ -3,7 +3,13 @@ import pytest
 import torch
 from torch import nn
 
-from medx.core.training import one_cycle, restore_training, training_tensors, update_average
+from medx.core.training import (
+    one_cycle,
+    restore_training,
+    training_tensors,
+    update_average,
+    warm_cosine,
+)
 
 
 def test_the_rate_rises_to_its_peak_and_falls_to_nothing():
@@ -58,3 +64,17 @@ def test_a_training_goes_on_from_its_tensors():
     restore_training(kept, again, other, second)
     step(again, second)
     assert torch.equal(again.weight, network.weight)
+
+
+def test_the_rate_warms_up_in_a_straight_line_and_comes_down_as_a_cosine():
+    rates = [warm_cosine(step, 24, 1.0, 4) for step in range(25)]
+    assert rates[:4] == pytest.approx([0.2, 0.4, 0.6, 0.8])
+    assert rates[4] == 1.0
+    assert rates[14] == pytest.approx(0.5, abs=1e-3)
+    assert rates[24] < 1e-3
+    assert np.all(np.diff(rates[4:]) < 0)
+
+
+def test_without_warm_up_the_first_step_is_the_highest():
+    assert warm_cosine(0, 10, 0.1, 0) == 0.1
+    assert warm_cosine(0, 2, 0.1, 5) < warm_cosine(1, 2, 0.1, 5) < 0.1
