@@ -31,7 +31,7 @@ from medx.core.statistics import percentile_interval
 from medx.datasets.catalog import load_dataset
 from medx.datasets.manifest import Dataset
 
-SHOWN = ("auroc", "auprc", "accuracy", "balanced_accuracy", "sensitivity", "specificity", "ece")
+SHOWN = ("auroc", "accuracy", "balanced_accuracy", "sensitivity", "specificity")
 GAPS = ("auroc", "accuracy", "balanced_accuracy")
 
 

@@ -19,7 +19,8 @@ from classify.delong import delong_interval
 from classify.measured import Measured
 from classify.ranking import Ranking
 from classify.reliability import BINS, calibration_errors, confidence, log_losses, squared_errors
-from classify.tally import Tally, count, decision_metrics, mean_known
+from classify.shares import exact_share
+from classify.tally import Tally, count, decision_metrics, mean_known, share_counts
 from medx.core.statistics import percentile_interval
 from medx.core.values import Interval
 
@@ -91,11 +92,12 @@ def measure(
 def measure_case(case: Case, how: Bootstrap) -> tuple[Measured, list[Measured]]:
     """Return the metrics of the whole, and of each class against the rest."""
     sampled = sample_metrics(case, how)
-    whole = _intervals(sampled, case.num_classes)
-    by_class = [
-        {k: v for k, v in _intervals(sampled, c).items() if k not in OVERALL_ONLY}
-        for c in range(case.num_classes)
-    ]
+    columns = [_intervals(sampled, c) for c in range(case.num_classes + 1)]
+    if how.independent:
+        tally = count(case.target, case.predicted, case.num_classes)
+        columns = [_without_points(found, tally, c) for c, found in enumerate(columns)]
+    whole = columns.pop()
+    by_class = [{k: v for k, v in found.items() if k not in OVERALL_ONLY} for found in columns]
     if how.independent:
         for c, found in enumerate(by_class):
             exact = delong_interval(case.target == c, case.probs[:, c])
@@ -108,17 +110,19 @@ def measure_case(case: Case, how: Bootstrap) -> tuple[Measured, list[Measured]]:
 def measure_decisions(target: Ints, predicted: Ints, num_classes: int, how: Bootstrap) -> Measured:
     """Return the metrics that need no probability, of the whole."""
     sums = _one_hot_table(target, predicted, num_classes)
-    estimates = decision_metrics(count(target, predicted, num_classes), None)
+    tally = count(target, predicted, num_classes)
+    estimates = decision_metrics(tally, None)
     drawn = [
         decision_metrics(_tally(weights @ sums, num_classes), None)
         for weights in how.weights(len(target))
     ]
-    return {
+    found = {
         name: percentile_interval(
             float(value[..., -1]), np.concatenate([part[name][:, -1] for part in drawn])
         )
         for name, value in estimates.items()
     }
+    return _without_points(found, tally, num_classes) if how.independent else found
 
 
 def sample_metrics(case: Case, how: Bootstrap) -> Sampled:
@@ -187,6 +191,16 @@ def _intervals(sampled: Sampled, column: int) -> Measured:
                 method=STANDARD_ERROR,
             )
     return found
+
+
+def _without_points(found: Measured, tally: Tally, column: int) -> Measured:
+    """Give a share of none or all an exact interval: every resample of it is the same."""
+    changed = dict(found)
+    for name, (part, whole) in share_counts(tally).items():
+        value, images = found.get(name), int(whole[column])
+        if value is not None and images and value.low == value.high:
+            changed[name] = exact_share(int(part[column]), images)
+    return changed
 
 
 def _one_hot_table(target: Ints, predicted: Ints, num_classes: int) -> npt.NDArray[np.float32]:

@@ -25,6 +25,11 @@ def measure_share(flags: npt.NDArray[np.bool_], how: Bootstrap) -> Interval | No
         totals = [(w @ flags, w.sum(axis=1)) for w in how.weights(count)]
         shares = np.concatenate([part / whole for part, whole in totals])
         return percentile_interval(found / count, shares)
+    return exact_share(found, count)
+
+
+def exact_share(found: int, count: int) -> Interval:
+    """Return a share of independent images with its exact interval; ``count`` >= 1."""
     return Interval(
         estimate=found / count,
         low=float(beta.ppf(0.025, found, count - found + 1)) if found else 0.0,

@@ -107,6 +107,27 @@ def decision_metrics(tally: Tally, measured: Sequence[int] | None) -> dict[str, 
     return found
 
 
+def share_counts(tally: Tally) -> dict[str, tuple[Doubles, Doubles]]:
+    """Return part and whole of each metric that is a plain share, in columns as those metrics.
+
+    A whole of 0 marks what is no share: a mean over classes.
+    """
+    others = tally.total - tally.truth
+    by_class = {
+        "precision": (tally.right, tally.predicted),
+        "sensitivity": (tally.right, tally.truth),
+        "specificity": (others - tally.predicted + tally.right, others),
+    }
+    binary = tally.truth.shape[-1] == 2
+    found = {}
+    for name, pair in by_class.items():
+        part, whole = (np.append(v, v[..., 1:] if binary else 0.0) for v in pair)
+        found[name] = (part, whole)
+    nothing = np.zeros(tally.truth.shape[-1])
+    right = np.append(nothing, tally.right.sum())
+    return found | {"accuracy": (right, np.append(nothing, tally.total))}
+
+
 def mean_known(values: Doubles) -> Doubles:
     """Return the mean over the last axis of what is not NaN, ``(..., 1)``."""
     known = np.isfinite(values)

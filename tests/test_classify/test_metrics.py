@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import binomtest
 from sklearn import metrics as sk
 
 from classify.bootstrap import Bootstrap
@@ -177,3 +178,15 @@ def test_decisions_need_no_probability():
     found = measure_decisions(target, predicted, 2, QUICK)
     assert found == {name: full[name] for name in found}
     assert set(found) >= {"sensitivity", "specificity", "precision", "balanced_accuracy"}
+
+
+def test_a_share_of_all_keeps_an_exact_interval_that_is_no_point():
+    target = np.repeat([0, 1], [30, 50])
+    probs = np.stack([1.0 - target, target], axis=1)
+    found = measure(target, probs, target, QUICK)
+    expected = binomtest(50, 50).proportion_ci(method="exact").low
+    for value in (found["sensitivity"], measure_decisions(target, target, 2, QUICK)["sensitivity"]):
+        assert (value.estimate, value.high, value.method) == (1.0, 1.0, "exact binomial")
+        assert value.low == pytest.approx(expected)
+    assert found["accuracy"].low == pytest.approx(binomtest(80, 80).proportion_ci().low)
+    assert by_class(target, probs, target)[0]["sensitivity"].low < 0.9
