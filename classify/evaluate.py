@@ -33,6 +33,7 @@ from classify.selection import HALF
 from classify.shared_classes import map_labels
 from classify.subgroups import check_columns, measure_subgroups
 from classify.tally import confusion_matrix
+from classify.trust import Judged, measure_trust
 from medx.core.console import note
 from medx.core.files import write_json, write_text
 from medx.core.runs import create_run_dir, save_config
@@ -55,6 +56,9 @@ def evaluate(
     resamples: int = EvaluateConfig.resamples,
     by: tuple[str, ...] = EvaluateConfig.by,
     label_map: str | None = EvaluateConfig.label_map,
+    operating_point: str | None = EvaluateConfig.operating_point,
+    label_shift: str | None = EvaluateConfig.label_shift,
+    level: float = EvaluateConfig.level,
 ) -> EvaluationResult:
     """Measure a trained classifier on one split of ``dataset``.
 
@@ -73,6 +77,9 @@ def evaluate(
         resamples: Bootstrap samples.
         by: Columns of the manifest to measure subgroups by, besides ``source``.
         label_map: A file, or ``old=new,old=``, that turns its classes into the classifier's.
+        operating_point: A rule or threshold to decide by instead of the stored one.
+        label_shift: ``em`` or ``bbse`` adds figures corrected for another mix of classes.
+        level: Share of images whose conformal set is to hold the truth.
 
     Raises:
         InputError: When the split is unlabelled or no class is shared.
@@ -90,8 +97,13 @@ def evaluate(
         resamples=resamples,
         by=by,
         label_map=label_map,
+        operating_point=operating_point,
+        label_shift=label_shift,
+        level=level,
     )
-    classifier = load_classifier(run_dir, device, batch_size=batch_size)
+    classifier = load_classifier(
+        run_dir, device, batch_size=batch_size, operating_point=config.operating_point, level=level
+    )
     part = map_labels(dataset.split(split, limit=limit), label_map)
     check_columns(part.records, config.by)
     scored = score(classifier, part)
@@ -99,9 +111,10 @@ def evaluate(
     save_config(output_dir, as_mapping(config))
     if scored.met_test:
         record_evaluation(run_dir, part.name, split, len(scored.records))
-    result = _measure(config, classifier, part, scored, run_dir, output_dir)
+    judged = _judge(classifier, scored)
+    result = _measure(config, classifier, part, scored, judged, run_dir, output_dir)
     names = [classifier.classes[t] for t in scored.target]
-    predictions = classifier.as_predictions([r.id for r in scored.records], scored.probs)
+    predictions = classifier.as_predictions(judged.ids, scored.probs, judged.ood_parts)
     write_text(output_dir / "predictions.csv", predictions_csv(predictions, names))
     write_json(output_dir / "metrics.json", result.model_dump())
     save_page(result, output_dir / PAGE)
@@ -144,6 +157,7 @@ def _measure(
     classifier: Classifier,
     part: Dataset,
     scored: Scored,
+    judged: Judged,
     run_dir: Path,
     output_dir: Path,
 ) -> EvaluationResult:
@@ -151,6 +165,7 @@ def _measure(
     looks = count_evaluations(run_dir, part.name)
     how = Bootstrap(groups=scored.groups, resamples=config.resamples, seed=config.seed)
     figures_of_merit = _figures_of_merit(config, classifier, scored, how)
+    trust = measure_trust(classifier, judged, how, output_dir, label_shift=config.label_shift)
     return EvaluationResult(
         run_dir=str(output_dir),
         page=str(output_dir / PAGE),
@@ -174,8 +189,22 @@ def _measure(
         test_evaluations=looks,
         selection=say_selection(run_dir, looks),
         skipped=[Skipped(id=name, reason=reason) for name, reason in scored.skipped],
-        figures=_draw(config, classifier, scored, figures_of_merit, output_dir),
+        trust=trust,
+        figures=[
+            *_draw(config, classifier, scored, figures_of_merit, output_dir),
+            *trust.figures,
+        ],
         **figures_of_merit,
+    )
+
+
+def _judge(classifier: Classifier, scored: Scored) -> Judged:
+    return Judged(
+        ids=[record.id for record in scored.records],
+        target=scored.target,
+        probs=scored.probs,
+        predicted=scored.predicted,
+        ood_parts=classifier.ood_parts(scored.pixels),
     )
 
 

@@ -17,6 +17,7 @@ TITLES = {
     "reliability": "Reliability: what was said, and what came true",
     "decision_curve": "Decision curve: net benefit of acting on the probability",
     "embedding_map": "Where the images lie in the features, by class and by error",
+    "risk_coverage": "Errors against the share of images that is not left to a person",
     "failures": "Wrong, least probable truth first",
     "correct": "Right, at random",
     "uncertain": "Least sure",

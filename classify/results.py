@@ -6,6 +6,7 @@ from pydantic import Field
 
 from classify.label_shift import LabelShift
 from classify.measured import Benefit, Measured, MeasuredPoint, ReliabilityBin, Subgroup
+from classify.trust_results import TrustReport
 from medx.core.settings import DISCLAIMER
 from medx.core.values import Prediction, Value
 
@@ -134,6 +135,7 @@ class EvaluationResult(Value):
     bootstrap_unit: str = Field(description="image, or patient when the dataset names them.")
     test_evaluations: int = Field(description="How often this model has met this test split.")
     selection: str
+    trust: TrustReport
     skipped: list[Skipped]
     figures: list[str]
     disclaimer: str = DISCLAIMER

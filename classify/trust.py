@@ -7,56 +7,25 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
 
 from classify.abstention import (
-    AbstentionResult,
     certainty,
     measure_abstention,
     save_risk_coverage,
 )
 from classify.bootstrap import Bootstrap
-from classify.conformal import ConformalResult, measure_conformal
+from classify.conformal import measure_conformal
 from classify.label_shift import LabelShift, estimate_label_shift
 from classify.ood import combine
 from classify.predict import Classifier
 from classify.shares import measure_share
-from medx.core.images import Pixels
-from medx.core.values import Interval, Value
+from classify.trust_results import OodResult, ShiftResult, TrustReport
 
 Floats = npt.NDArray[np.floating]
 Ints = npt.NDArray[np.int64]
+Doubles = npt.NDArray[np.float64]
 
 RISK_COVERAGE = "figures/risk_coverage.png"
-
-
-class OodResult(Value):
-    """How many images are unlike the training images."""
-
-    flagged: Interval | None = Field(description="Share with a score above 1; about .01 on val.")
-    median: float
-    highest: float
-    most_unlike: list[str] = Field(description="Ids of flagged images, highest score first.")
-
-
-class ShiftResult(Value):
-    """What a label-shift correction makes of the same images; never part of the plain figures."""
-
-    shift: LabelShift
-    accuracy: Interval | None = Field(description="Of the most probable class, corrected.")
-    balanced_accuracy: float
-    plain_accuracy: Interval | None = Field(description="At the operating point, uncorrected.")
-    observed_share: dict[str, float] = Field(description="The true mix here, to compare with.")
-
-
-class TrustReport(Value):
-    """When not to trust this classifier, measured on one split."""
-
-    conformal: ConformalResult | None
-    abstention: AbstentionResult
-    ood: OodResult | None
-    label_shift: ShiftResult | None = Field(description="None unless asked for.")
-    figures: list[str]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -65,17 +34,17 @@ class Judged:
 
     Args:
         ids: N names.
-        pixels: ``uint8`` ``(N, S, S[, 3])``.
         target: Indices of the classifier's classes ``(N,)``.
         probs: Calibrated, ``(N, C)``.
         predicted: Class indices ``(N,)`` at the operating point.
+        ood_parts: Of ``Classifier.ood_parts``.
     """
 
     ids: list[str]
-    pixels: Pixels
     target: Ints
     probs: Floats
     predicted: Ints
+    ood_parts: dict[str, Doubles] | None
 
 
 def measure_trust(
@@ -114,7 +83,7 @@ def measure_trust(
     return TrustReport(
         conformal=conformal,
         abstention=measure_abstention(right, sureness, how),
-        ood=_measure_ood(classifier, judged, how),
+        ood=_measure_ood(judged, how),
         label_shift=shift,
         figures=[RISK_COVERAGE],
     )
@@ -132,11 +101,10 @@ def shift_of(classifier: Classifier, probs: Floats, method: str) -> LabelShift:
     )
 
 
-def _measure_ood(classifier: Classifier, judged: Judged, how: Bootstrap) -> OodResult | None:
-    parts = classifier.ood_parts(judged.pixels)
-    if parts is None:
+def _measure_ood(judged: Judged, how: Bootstrap) -> OodResult | None:
+    if judged.ood_parts is None:
         return None
-    scores = combine(parts)
+    scores = combine(judged.ood_parts)
     order = np.argsort(-scores, kind="stable")
     return OodResult(
         flagged=measure_share(scores > 1, how),

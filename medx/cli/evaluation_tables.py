@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from medx.cli.classify_tables import print_metrics
+from medx.cli.trust_tables import print_trust
 from medx.core.console import print_line, print_table
 
 if TYPE_CHECKING:
@@ -12,8 +13,9 @@ if TYPE_CHECKING:
     from classify.measured import Measured, Subgroup
     from classify.results import EvaluationResult
 
-POINT_COLUMNS = ("sensitivity", "specificity", "precision", "f1", "accuracy", "balanced_accuracy")
-CLASS_COLUMNS = ("precision", "sensitivity", "specificity", "f1", "auroc", "auprc")
+POINT_COLUMNS = ("sensitivity", "specificity", "precision", "accuracy", "balanced_accuracy")
+CLASS_COLUMNS = ("precision", "sensitivity", "f1", "auroc", "auprc")
+GROUP_COLUMNS = ("auroc", "accuracy", "balanced_accuracy", "sensitivity", "specificity")
 
 
 def print_evaluation(result: EvaluationResult) -> None:
@@ -45,6 +47,7 @@ def print_evaluation(result: EvaluationResult) -> None:
     )
     _print_by_class(result)
     _print_subgroups(result.subgroups)
+    print_trust(result.trust)
     if result.skipped:
         print_line(f"skipped {len(result.skipped)} unreadable images; see metrics.json")
     for text in result.notes:
@@ -142,14 +145,14 @@ def _print_by_class(result: EvaluationResult) -> None:
 
     print_table(
         (row(name, measured) for name, measured in result.by_class.items()),
-        columns=("class against the rest", "images", *CLASS_COLUMNS),
+        columns=("class", "images (share)", *CLASS_COLUMNS),
     )
 
 
 def _print_subgroups(groups: list[Subgroup]) -> None:
     for column in dict.fromkeys(group.column for group in groups):
         chosen = [group for group in groups if group.column == column]
-        names = next((list(g.metrics) for g in chosen if not g.too_few), [])
+        names = [] if all(g.too_few for g in chosen) else GROUP_COLUMNS
         print_table(
             (
                 (g.value, g.n, *(["too few"] if g.too_few else [g.metrics[k] for k in names]))
