@@ -39,7 +39,7 @@ def heatmaps(
     *,
     method: str = ExplainConfig.method,
     target: npt.ArrayLike | None = None,
-    description: str = "explaining",
+    description: str | None = None,
 ) -> Maps:
     """Return where the evidence for a class is, ``float32`` ``(N, S, S)``, each 0 to 1.
 
@@ -50,20 +50,21 @@ def heatmaps(
         pixels: ``uint8`` ``(N, S, S)``, in colour ``(N, S, S, 3)``.
         method: One of ``METHODS``.
         target: Class indices ``(N,)``, or one for all; None takes the predicted ones.
-        description: What the progress bar says.
+        description: What a progress bar says; None shows none.
 
     Raises:
         MissingExtraError: When pytorch-grad-cam is not installed.
         InputError: When the network has no feature maps.
         ValueError: When ``method`` is unknown or a target is no class.
     """
-    cam = _cam_class(method)
+    cam = load_method(method)
     chosen = _targets(classifier, pixels, target)
     inputs = as_tensor(pixels)
     size = SCORE_CAM_BATCH_SIZE if method == "scorecam" else BATCH_SIZE
     size = min(size, classifier.batch_size)
     parts = []
-    for start in track(range(0, len(inputs), size), description):
+    starts = range(0, len(inputs), size)
+    for start in starts if description is None else track(starts, description):
         batch = inputs[start : start + size].to(classifier.mean.device)
         shown = normalise(as_unit(batch), classifier.mean, classifier.std)
         classes = chosen[start : start + size]
@@ -79,10 +80,11 @@ def explain_images(
     *,
     method: str = ExplainConfig.method,
     target: npt.ArrayLike | None = None,
+    description: str | None = None,
 ) -> list[HeatMap]:
     """Return ``heatmaps`` as values that say what they are of, and where each is highest."""
     chosen = _targets(classifier, pixels, target)
-    maps = heatmaps(classifier, pixels, method=method, target=chosen)
+    maps = heatmaps(classifier, pixels, method=method, target=chosen, description=description)
     return [
         HeatMap(
             id=name,
@@ -95,6 +97,30 @@ def explain_images(
         )
         for name, index, values in zip(ids, chosen, maps, strict=True)
     ]
+
+
+def load_method(method: str) -> Callable[..., Any]:
+    """Return what draws the maps of a method, from pytorch-grad-cam.
+
+    Raises:
+        MissingExtraError: When it is not installed.
+        ValueError: When the method is unknown.
+    """
+    if method not in METHODS:
+        raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
+    try:
+        import pytorch_grad_cam as cams
+    except ImportError as error:
+        raise MissingExtraError("explain", "explain") from error
+    found: dict[str, Callable[..., Any]] = {
+        "gradcam": cams.GradCAM,
+        "gradcam++": cams.GradCAMPlusPlus,
+        "layercam": cams.LayerCAM,
+        "hirescam": cams.HiResCAM,
+        "scorecam": cams.ScoreCAM,
+        "eigencam": cams.EigenCAM,
+    }
+    return found[method]
 
 
 def explained_layer(classifier: Classifier) -> str:
@@ -146,24 +172,6 @@ def _targets(classifier: Classifier, pixels: Pixels, target: npt.ArrayLike | Non
     if chosen.min() < 0 or chosen.max() >= len(classifier.classes):
         raise ValueError(f"target must be in 0-{len(classifier.classes) - 1}, got {target!r}")
     return chosen
-
-
-def _cam_class(method: str) -> Callable[..., Any]:
-    if method not in METHODS:
-        raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
-    try:
-        import pytorch_grad_cam as cams
-    except ImportError as error:
-        raise MissingExtraError("explain", "explain") from error
-    found: dict[str, Callable[..., Any]] = {
-        "gradcam": cams.GradCAM,
-        "gradcam++": cams.GradCAMPlusPlus,
-        "layercam": cams.LayerCAM,
-        "hirescam": cams.HiResCAM,
-        "scorecam": cams.ScoreCAM,
-        "eigencam": cams.EigenCAM,
-    }
-    return found[method]
 
 
 def _maps(network: nn.Module, cam_class: Callable[..., Any], inputs: Tensor, target: Ints) -> Maps:

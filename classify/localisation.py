@@ -95,7 +95,13 @@ def measure_localisation(
     if len(boxed.rows) == 0:
         return []
     chosen = target[boxed.rows]
-    maps = heatmaps(classifier, pixels[boxed.rows], method=config.method, target=chosen)
+    maps = heatmaps(
+        classifier,
+        pixels[boxed.rows],
+        method=config.method,
+        target=chosen,
+        description="comparing with boxes",
+    )
     scores = np.array([_score(m, b) for m, b in zip(maps, boxed.boxes, strict=True)])
     units = None if groups is None else np.asarray(groups)[boxed.rows]
 

@@ -48,7 +48,9 @@ def check_sanity(
         seed: Of weights and bootstrap.
         resamples: Bootstrap samples.
     """
-    before = heatmaps(classifier, pixels, method=method, target=target)
+    before = heatmaps(
+        classifier, pixels, method=method, target=target, description="maps as trained"
+    )
     stranger = copy.copy(classifier)
     stranger.network = copy.deepcopy(classifier.network)
     generator = torch.Generator().manual_seed(seed)

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from test_classify.squares import make_squares
 
 from classify.config import TrainConfig
+from classify.predict import Classifier, load_classifier
 from classify.train import train
 from medx.core.images import image_from_array
 from medx.datasets.manifest import Dataset, Record
@@ -73,3 +75,23 @@ def multiclass_run(multiclass, tmp_path_factory) -> Path:
     run_dir = tmp_path_factory.mktemp("runs") / "multiclass"
     train(TrainConfig(**QUICK), run_dir, multiclass)
     return run_dir
+
+
+@pytest.fixture(scope="session")
+def squares() -> Dataset:
+    """Noise with and without a bright square, whose box is known."""
+    return make_squares()
+
+
+@pytest.fixture(scope="session")
+def squares_run(squares, tmp_path_factory) -> Path:
+    """A finished run on ``squares``."""
+    run_dir = tmp_path_factory.mktemp("runs") / "squares"
+    train(TrainConfig(epochs=4, batch_size=16, device="cpu"), run_dir, squares)
+    return run_dir
+
+
+@pytest.fixture(scope="session")
+def squares_classifier(squares_run) -> Classifier:
+    """The classifier of ``squares_run``."""
+    return load_classifier(squares_run, "cpu")
