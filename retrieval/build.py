@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from medx.core import settings
 from medx.core.console import progress_bar, warn
 from medx.core.content_hash import content_hash
 from medx.core.errors import InputError, MedxError
@@ -23,6 +22,7 @@ from retrieval.description import IndexDescription
 from retrieval.encoders.base import Embeddings, Encoder, Fingerprint
 from retrieval.index import GalleryIndex, check_replaceable
 from retrieval.items import Item, Items
+from retrieval.origin import dataset_digest, dataset_source
 
 PACKAGES = ("medx", "numpy", "faiss-cpu", "pyarrow", "torch", "open_clip_torch")
 
@@ -90,13 +90,6 @@ def build_index(
     )
 
 
-def dataset_source(dataset: Dataset) -> str:
-    """Return what ``load_dataset`` takes to find ``dataset`` again: its name, or its folder."""
-    folder = Path(dataset.location).resolve()
-    rendered_by_medx = folder.is_relative_to(settings.cache_dir().resolve())
-    return str(folder) if folder.is_dir() and not rendered_by_medx else dataset.name
-
-
 def _embed(
     dataset: Dataset, encoder: Encoder, batch_size: int
 ) -> tuple[Embeddings, list[Item], list[SkippedImage]]:
@@ -142,6 +135,7 @@ def _describe(
         count=len(items),
         dataset=dataset.name,
         dataset_source=dataset_source(dataset),
+        dataset_digest=dataset_digest(dataset),
         encoder_weights=str(encoder.weights_folder) if encoder.weights_folder else None,
         modality=dataset.modality,
         classes=dataset.classes,

@@ -27,6 +27,9 @@ class IndexDescription(Value):
     count: int
     dataset: str
     dataset_source: str = Field(description="What --dataset takes to read the images again.")
+    dataset_digest: str | None = Field(
+        default=None, description="Hash of the manifest's rows and of the sizes of the files."
+    )
     encoder_weights: str | None = Field(
         default=None, description="The folder that --weights named when the index was built."
     )

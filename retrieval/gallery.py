@@ -14,6 +14,7 @@ from retrieval.encoders.base import Encoder
 from retrieval.encoders.load import choose_encoder, load_encoder
 from retrieval.index import GalleryIndex
 from retrieval.locate import DESCRIPTION_FILE, find_index_dir, index_name
+from retrieval.origin import dataset_digest, dataset_source
 
 
 class Gallery:
@@ -56,20 +57,30 @@ def open_gallery(config: GalleryConfig | None = None) -> Gallery:
     choice = choose_encoder(config.encoder, weights=config.weights)
     if config.encoder == AUTO:
         note(f"encoder {choice.name} ({choice.reason})")
-    name, source = _dataset_of(config)
+    name, source, digest = _dataset_of(config)
     index_dir = settings.index_dir() / index_name(name, choice.name)
     if not (index_dir / DESCRIPTION_FILE).is_file():
         _build(config, choice.name, source, index_dir)
     index = GalleryIndex.load(index_dir)
+    command = build_command(source, choice.name, config.weights)
+    _check_same(index, source, digest, command)
+    _check_whole(index, command)
+    return Gallery(index, config, choice.reason)
+
+
+def _check_same(index: GalleryIndex, source: str, digest: str | None, command: str) -> None:
     held = index.description.dataset_source
-    if held not in (name, source):
+    if held != source:
         raise InputError(
             f"index {index.name} holds another dataset of the same name, from {held}",
-            hint=f"{build_command(source, choice.name, config.weights)} --name OTHER, "
-            "then pass --index OTHER",
+            hint=f"{command} --name OTHER, then pass --index OTHER",
         )
-    _check_whole(index, build_command(source, choice.name, config.weights))
-    return Gallery(index, config, choice.reason)
+    built_from = index.description.dataset_digest
+    if digest and built_from and digest != built_from:
+        raise InputError(
+            f"index {index.name} is out of date: {source} has changed since it was built",
+            hint=f"build it again: {command}; or use it as it is: --index {index.name}",
+        )
 
 
 def _check_whole(index: GalleryIndex, command: str) -> None:
@@ -101,16 +112,16 @@ def _open_named(config: GalleryConfig, name: str) -> Gallery:
     return Gallery(index, config, "asked for by name")
 
 
-def _dataset_of(config: GalleryConfig) -> tuple[str, str]:
-    """Return the name of the dataset and what ``load_dataset`` takes to find it."""
-    from medx.datasets.catalog import default_dataset
+def _dataset_of(config: GalleryConfig) -> tuple[str, str, str | None]:
+    """Return the dataset's name, what ``load_dataset`` takes to find it, and a folder's digest."""
+    from medx.datasets.catalog import default_dataset, is_built_in
     from medx.datasets.manifest_files import load_manifest
 
     spec = config.dataset or default_dataset(config.data_dir)
-    folder = Path(spec)
-    if folder.is_dir() and (folder / "manifest.csv").is_file():
-        return load_manifest(folder).name, str(folder.resolve())
-    return spec, spec
+    if is_built_in(spec) or not Path(spec).is_dir():
+        return spec, spec, None  # a name always means the same images
+    dataset = load_manifest(Path(spec))
+    return dataset.name, dataset_source(dataset), dataset_digest(dataset)
 
 
 def _build(config: GalleryConfig, encoder: str, source: str, index_dir: Path) -> None:

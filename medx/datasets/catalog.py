@@ -19,6 +19,11 @@ def known_names() -> list[str]:
     return [PHANTOM_CXR, PHANTOM_SMEAR, *medmnist.registry()]
 
 
+def is_built_in(name: str) -> bool:
+    """Return whether ``load_dataset`` takes ``name`` as a name, whatever folder is called so."""
+    return name in (PHANTOM_CXR, PHANTOM_SMEAR) or medmnist.parse_name(name) is not None
+
+
 def load_dataset(name: str, *, data_dir: Path | None = None, download: bool = True) -> Dataset:
     """Return the dataset that a name or a folder stands for.
 

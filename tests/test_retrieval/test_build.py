@@ -9,7 +9,7 @@ from medx.core.errors import InputError, UnknownNameError
 from medx.core.images import read_image
 from medx.datasets.catalog import load_dataset
 from medx.datasets.manifest_files import load_manifest
-from retrieval.build import build_index, dataset_source
+from retrieval.build import build_index
 from retrieval.config import BuildConfig
 from retrieval.index import GalleryIndex
 
@@ -96,11 +96,6 @@ def test_other_folders_are_refused_before_any_work(two_class, toy, tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(InputError, match="holds other files"):
         build_index(load_dataset(str(two_class)), toy, tmp_path)
-
-
-def test_dataset_source_leads_back(two_class):
-    dataset = load_dataset(str(two_class))
-    assert load_dataset(dataset_source(dataset)).records == dataset.records
 
 
 def test_constant_images_can_be_indexed(toy, tmp_path, two_class):

@@ -1,4 +1,5 @@
 import shutil
+from dataclasses import replace
 
 import pytest
 from test_retrieval.toy_encoder import ToyEncoder
@@ -6,6 +7,8 @@ from test_retrieval.toy_encoder import ToyEncoder
 from medx.core import settings
 from medx.core.errors import IndexMismatchError, InputError, UnknownNameError
 from medx.datasets.catalog import load_dataset
+from medx.datasets.phantoms.config import DefectConfig, PhantomConfig
+from medx.datasets.synth import synthesise_cxr
 from retrieval.build import build_index
 from retrieval.config import BuildConfig, GalleryConfig
 from retrieval.gallery import open_gallery
@@ -80,6 +83,33 @@ def test_two_datasets_of_one_name_do_not_answer_for_each_other(config, two_class
     with pytest.raises(InputError, match="holds another dataset of the same name") as raised:
         open_gallery(GalleryConfig(dataset=str(other), encoder="toy"))
     assert "--name OTHER" in raised.value.hint
+
+
+def test_a_folder_does_not_answer_from_a_named_dataset_of_its_name(two_class, tmp_path):
+    index_dir = settings.index_dir() / "phantom-cxr-toy"
+    named = replace(load_dataset(str(two_class)), name="phantom-cxr", location="/cache/two.npz")
+    build_index(named, ToyEncoder(), index_dir)
+    assert len(open_gallery(GalleryConfig(dataset="phantom-cxr", encoder="toy")).index) == 180
+    own = tmp_path / "cxr"
+    synthesise_cxr(PhantomConfig(count=4, size=32), DefectConfig(), own)
+    with pytest.raises(InputError, match="another dataset of the same name, from phantom-cxr"):
+        open_gallery(GalleryConfig(dataset=str(own), encoder="toy"))
+
+
+@pytest.mark.parametrize("change", ["manifest", "image"])
+def test_a_dataset_that_changed_asks_for_a_new_index(two_class, tmp_path, change):
+    folder = shutil.copytree(two_class, tmp_path / "two")
+    config = GalleryConfig(dataset=str(folder), encoder="toy")
+    open_gallery(config)
+    if change == "manifest":
+        manifest = folder / "manifest.csv"
+        manifest.write_text(manifest.read_text().replace(",val,", ",train,"))
+    else:
+        (folder / "images" / "val-normal-000.png").unlink()
+    with pytest.raises(InputError, match=r"two-toy is out of date: .* has changed") as raised:
+        open_gallery(config)
+    assert f"medx retrieve build --dataset {folder} --encoder toy;" in raised.value.hint
+    assert len(open_gallery(GalleryConfig(index="two-toy")).index) == 180
 
 
 @pytest.mark.parametrize("part", [{"split": "test"}, {"limit": 7}])
