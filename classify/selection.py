@@ -42,11 +42,6 @@ from medx.core.files import sha256_file, write_json
 from medx.datasets.manifest import Dataset, Record
 
 HALF = 0.5
-SELECTIONS = {
-    "train": "epoch, calibration and threshold chosen on val; test untouched",
-    "folds": "calibration and threshold chosen on out-of-fold predictions of train+val, each by "
-    "the one member that did not learn from the image; test untouched",
-}
 
 
 def finish_training(
@@ -159,6 +154,18 @@ def fit_ood_of(config: TrainConfig, data: TrainingData, trained: Trained) -> Out
     )
 
 
+def describe_selection(config: TrainConfig) -> str:
+    """Say what was chosen on which images."""
+    best = config.keep == "best"
+    if config.train_on == "folds":
+        epochs = "; each member's epoch on its own fold" if best else ""
+        return (
+            "calibration and threshold selected on out-of-fold predictions of train+val, each by "
+            f"the one member that did not learn from the image{epochs}; test untouched"
+        )
+    return f"{'epoch, ' if best else ''}calibration and threshold selected on val; test untouched"
+
+
 def groups_of(records: tuple[Record, ...]) -> list[str] | None:
     """Return the patient of each record, or None when not every record names one."""
     groups = [record.group for record in records if record.group]
@@ -201,7 +208,7 @@ def _summarise(
         augmentation_reason=data.augmentation_reason,
         tta=config.tta,
         train_on=config.train_on,
-        selection=SELECTIONS[config.train_on],
+        selection=describe_selection(config),
         n_train=len(judged if config.train_on == "folds" else data.train),
         n_val=len(judged),
         members=list(trained.members),

@@ -19,6 +19,7 @@ from medx.cli.classify_find_lr import find_lr
 from medx.cli.classify_predict import predict
 from medx.cli.classify_recipes import recipes
 from medx.cli.classify_robustness import robustness
+from medx.cli.classify_sweep import sweep
 from medx.cli.options import (
     ConfigOption,
     DataDirOption,
@@ -46,6 +47,7 @@ app.command()(predict)
 app.command()(recipes)
 app.command()(export)
 app.command()(card)
+app.command()(sweep)
 app.command("find-lr")(find_lr)
 provide_embedders(load_embedder)
 
@@ -103,7 +105,9 @@ def train(
     patience: Annotated[
         int | None, typer.Option(min=1, help="Stop after N epochs without a better val AUC.")
     ] = TrainConfig.patience,
-    precision: Annotated[str, typer.Option(help="fp32, bf16 or fp16.")] = TrainConfig.precision,
+    precision: Annotated[
+        str, typer.Option(help="fp32, bf16, fp16 or auto.")
+    ] = TrainConfig.precision,
     operating_point: Annotated[
         str,
         typer.Option(
