@@ -209,7 +209,7 @@ def _predict(
             id=source.id,
             fitted=classifier.fit(image.pixels),
             colour=colourfulness(image.pixels),
-            several=int(image.facts.get("frames", 1)) > 1,
+            several=source.path is not None and _holds_several(source.path, image),
             original=None if overlays is None else image.pixels,
         )
 
@@ -232,6 +232,12 @@ def _predict(
         first = found.skipped[0].reason
         warn(f"skipped {len(found.skipped)} unreadable images, first: {first}")
     return found
+
+
+def _holds_several(path: Path, image: Image) -> bool:
+    if image.facts.get("format") == "DICOM":  # its header was read already
+        return int(image.facts.get("frames", 1)) > 1
+    return count_frames(path) > 1
 
 
 def _predict_batch(

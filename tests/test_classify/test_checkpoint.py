@@ -63,6 +63,13 @@ def test_a_damaged_description_is_an_error(run_dir, changes, message):
         load_checkpoint(run_dir)
 
 
+def test_another_version_is_named_with_the_way_on(run_dir):
+    change(run_dir, schema_version=1)
+    with pytest.raises(CheckpointError, match="written by another medx version") as caught:
+        load_checkpoint(run_dir)
+    assert "train again" in caught.value.hint
+
+
 def test_an_unfinished_run_says_so(run_dir):
     (run_dir / "model.json").unlink()
     with pytest.raises(CheckpointError, match="did not finish"):
@@ -71,7 +78,7 @@ def test_an_unfinished_run_says_so(run_dir):
 
 def test_nothing_in_a_run_is_pickled(run_dir):
     kinds = {path.suffix for path in run_dir.rglob("*") if path.is_file()}
-    assert kinds <= {".safetensors", ".json", ".yaml", ".png", ".txt", ".csv"}
+    assert kinds <= {".safetensors", ".json", ".yaml", ".png", ".txt", ".csv", ".md", ".html"}
 
 
 def test_any_layout_is_stored_alike(tmp_path):

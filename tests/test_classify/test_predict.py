@@ -1,5 +1,6 @@
 import csv
 import json
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -9,9 +10,11 @@ from PIL import Image as PILImage
 from classify.operating_points import apply_operating_point
 from classify.predict import load_classifier
 from classify.predict_images import predict_dataset, predict_paths
-from classify.prediction_files import save_predictions
+from classify.prediction_files import predictions_csv, save_predictions
 from classify.results import PredictionSet
 from medx.core.errors import CheckpointError, InputError
+from medx.core.images import image_from_array
+from medx.datasets.manifest import Dataset, Record
 
 
 @pytest.fixture(scope="module")
@@ -128,3 +131,81 @@ def test_a_set_is_written_as_csv_and_json(classifier, binary, tmp_path):
 def test_a_folder_without_a_run_is_an_error(tmp_path):
     with pytest.raises(CheckpointError, match=r"model.json is missing"):
         load_classifier(tmp_path)
+
+
+def test_every_frame_is_predicted_when_asked(classifier, pixels, tmp_path, capsys):
+    pages = [PILImage.fromarray(page) for page in pixels[:3]]
+    pages[0].save(tmp_path / "stack.tif", save_all=True, append_images=pages[1:])
+    pages[1].save(tmp_path / "one.png")
+    first = predict_paths(classifier, tmp_path)
+    assert [p.id for p in first.predictions] == ["one.png", "stack.tif"]
+    assert first.notes == ["1 files hold several frames; the first of each was read"]
+    found = predict_paths(classifier, tmp_path, frames="all")
+    ids = ["one.png", *(f"stack.tif#frame={i}" for i in range(3))]
+    assert [p.id for p in found.predictions] == ids
+    assert found.notes == []
+    assert found.predictions[2].probabilities == pytest.approx(
+        found.predictions[0].probabilities, rel=1e-4
+    )
+
+
+def test_a_person_decides_unless_the_set_is_the_label(classifier, pixels):
+    ids = [str(i) for i in range(len(pixels))]
+    for prediction in classifier.predict(ids, pixels):
+        clear = prediction.conformal_set == [prediction.label]
+        assert prediction.abstain == (prediction.out_of_distribution or not clear)
+        assert bool(prediction.abstain_reasons) == prediction.abstain
+
+
+@pytest.mark.parametrize(
+    ("picture", "reason"),
+    [
+        (np.full((16, 16), 255, np.uint8), "unlike the training images"),
+        (np.full((16, 16, 3), (200, 40, 160), np.uint8), "in colour, while"),
+    ],
+)
+def test_other_pictures_are_flagged_with_the_reason(classifier, picture, reason):
+    prediction = classifier.predict(["x"], [picture])[0]
+    assert prediction.out_of_distribution
+    assert prediction.ood_score > 1
+    assert any(reason in text for text in prediction.abstain_reasons)
+
+
+def test_label_shift_adds_columns_and_changes_no_other(classifier, binary):
+    part = binary.split("test")
+    plain = predict_dataset(classifier, part, "x")
+    shifted = predict_dataset(classifier, part, "x", label_shift="em")
+    assert plain.label_shift is None
+    assert shifted.counts == plain.counts
+    for before, after in zip(plain.predictions, shifted.predictions, strict=True):
+        assert after.probabilities == before.probabilities
+        assert sum(after.shifted_probabilities.values()) == pytest.approx(1.0)
+        most = max(after.shifted_probabilities, key=after.shifted_probabilities.get)
+        assert after.shifted_label == most
+    assert "shifted_p_rows" in predictions_csv(shifted.predictions).splitlines()[0]
+
+
+def test_only_a_batch_is_held_in_memory(classifier):
+    alive, most = weakref.WeakSet(), 0
+
+    def read(record):
+        nonlocal most
+        image = image_from_array(np.zeros((400, 400), np.uint8) + len(record.id) % 200)
+        alive.add(image)
+        most = max(most, len(alive))
+        return image
+
+    records = tuple(Record(id=str(i), path=str(i)) for i in range(300))
+    endless = Dataset(
+        name="many", records=records, classes=("plain", "rows"), location="", reader=read
+    )
+    assert len(predict_dataset(classifier, endless, "many").predictions) == 300
+    assert most < 100
+
+
+def test_top_classes_come_in_order(multiclass_run, pixels):
+    prediction = load_classifier(multiclass_run, "cpu").predict(["a"], pixels[:1])[0]
+    top = prediction.top(2)
+    assert [name for name, _ in top] == sorted(
+        prediction.probabilities, key=prediction.probabilities.get, reverse=True
+    )[:2]
