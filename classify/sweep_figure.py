@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from classify.sweep_result import SweepResult
 from medx.core.figures import new_figure, save_figure
@@ -33,20 +34,20 @@ def save_sweep_figure(result: SweepResult, path: Path) -> Path:
     return save_figure(figure, path)
 
 
-def _draw(cell: object, name: str, result: SweepResult) -> None:
+def _draw(cell: Any, name: str, result: SweepResult) -> None:
     done = [one for one in result.leaderboard if one.mean is not None]
-    order = sorted({one.settings[name] for one in done}, key=_by_size) if done else []
-    places = {str(value): place for place, value in enumerate(order)}
+    values = {str(one.settings[name]): one.settings[name] for one in done}
+    texts = sorted(values, key=lambda text: _by_size(values[text]))
+    places = {text: place for place, text in enumerate(texts)}
     for one in done:
         x = places[str(one.settings[name])]
         best = one.rank == 1
         colour = "tab:orange" if best else "tab:blue"
         if one.low is not None:
-            cell.plot([x, x], [one.low, one.high], color=colour, alpha=0.35)  # type: ignore[attr-defined]
-        cell.plot(x, one.mean, "o", color=colour, zorder=3 if best else 2)  # type: ignore[attr-defined]
-    texts = [str(value) for value in order]
-    cell.set_xticks(range(len(order)), texts, rotation=45, ha="right")  # type: ignore[attr-defined]
-    cell.set_xlabel(name)  # type: ignore[attr-defined]
+            cell.plot([x, x], [one.low, one.high], color=colour, alpha=0.35)
+        cell.plot(x, one.mean, "o", color=colour, zorder=3 if best else 2)
+    cell.set_xticks(range(len(texts)), texts, rotation=45, ha="right")
+    cell.set_xlabel(name)
 
 
 def _by_size(value: object) -> tuple[int, float, str]:
