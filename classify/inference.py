@@ -78,7 +78,7 @@ def views(images: Tensor, tta: str) -> Iterator[Tensor]:
 
 
 def _affine(images: Tensor, zoom: float, x: float, y: float) -> Tensor:
-    matrix = images.new_tensor([[zoom, 0.0, x], [0.0, zoom, y]]).expand(len(images), 2, 3)
+    matrix = images.new_tensor([[zoom, 0.0, x], [0.0, zoom, y]]).expand(images.shape[0], 2, 3)
     grid = F.affine_grid(matrix, list(images.shape), align_corners=False)
     return F.grid_sample(images, grid, padding_mode="border", align_corners=False)
 
