@@ -33,6 +33,7 @@ def _write(found: EvaluationResult) -> Iterator[Block]:
     if found.operating_points:
         yield _points(found)
     yield from _subgroups(found)
+    yield _trust(found)
     yield Block(
         heading=f"{heading}: confusion",
         columns=("truth", *(f"as {name}" for name in found.classes)),
@@ -62,6 +63,26 @@ def _points(found: EvaluationResult) -> Block:
             (p.name, f"{p.threshold:.3f}", *(p.metrics.get(name) or "–" for name in names))
             for p in found.operating_points
         ),
+    )
+
+
+def _trust(found: EvaluationResult) -> Block:
+    trust = found.trust
+    rows: list[tuple[str, object]] = []
+    if sets := trust.conformal:
+        rows.append((f"{sets.level:.0%} sets hold the truth", sets.coverage or "–"))
+        rows += [(f"… of {name}", held or "–") for name, held in sets.class_coverage.items()]
+        rows.append(("mean size of a set", f"{sets.mean_size:.2f}"))
+    for part in trust.abstention.selective:
+        rows.append((f"accuracy on the surest {part.coverage:.0%}", part.accuracy or "–"))
+    if trust.ood:
+        rows.append(("flagged as unlike the training images", trust.ood.flagged or "–"))
+    if shift := trust.label_shift:
+        rows.append((f"accuracy, corrected by {shift.shift.method}", shift.accuracy or "–"))
+    return Block(
+        heading=f"{found.dataset}, {found.split}: when not to trust it",
+        columns=("what", "[95 % interval]"),
+        rows=tuple(rows),
     )
 
 

@@ -183,9 +183,24 @@ def _unlike(card: ModelCard) -> Iterator[Block]:
         "flagged image still gets probabilities, and they should not be trusted. An unflagged "
         "image may be unlike in ways the score does not see."
     )
-    measured = [e.dataset for e in card.evaluations if getattr(e, "trust", None) is not None]
+    measured = [e for e in card.evaluations if e.trust.ood is not None]
     if not measured:
         yield Block(text="How often it flags other images was not measured in this run.")
+        return
+    yield Block(
+        columns=("dataset", "split", "images", "flagged", "highest score"),
+        rows=tuple(
+            (
+                e.dataset,
+                e.split,
+                f"{e.n:,}",
+                e.trust.ood.flagged or "–",
+                f"{e.trust.ood.highest:.2f}",
+            )
+            for e in measured
+            if e.trust.ood is not None
+        ),
+    )
 
 
 def _limits(card: ModelCard) -> Iterator[Block]:

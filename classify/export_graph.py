@@ -30,7 +30,7 @@ class ExportGraph(nn.Module):
         about = classifier.description
         # In torch's plain layout: its archives cannot hold another.
         self.network = copy.deepcopy(classifier.network)
-        self.network.to("cpu", memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+        self.network.to("cpu", memory_format=torch.contiguous_format)
         self.colour = about.colour
         self.tta = about.tta
         # Every calibration is affine by class: its values at 0 and 1 say all of it.

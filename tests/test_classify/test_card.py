@@ -37,6 +37,7 @@ def test_an_evaluation_refreshes_the_card_once_and_for_good(run, binary, tmp_pat
     assert f"binary, test, n = {result.n}, synthetic" in text
     assert f"| auroc | {result.metrics['auroc']} |" in text
     assert "test evaluated once" in text
+    assert f"| flagged as unlike the training images | {result.trust.ood.flagged} |" in text
     assert "none was made yet" not in text
     shutil.rmtree(tmp_path / "out")
     add_evaluation(run, result)
