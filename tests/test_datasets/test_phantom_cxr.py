@@ -97,6 +97,17 @@ def test_boxes_lie_inside_images_of_any_size(size, seed, name):
         assert 0 <= y <= y + height <= size
 
 
+@pytest.mark.parametrize("index", [5, 371])
+def test_an_effusion_that_misses_every_pixel_dims_the_one_it_gathers_in(index):
+    config = only("pleural effusion", size=16, seed=3)
+    phantom = render_phantom(config, index)
+    x, y, width, height = phantom.findings[0].box
+    change = phantom.image.astype(int) - without_findings(config, index)
+    assert (width, height) == (1, 1)
+    assert change[y, x] > 0
+    assert y >= 8
+
+
 @pytest.mark.parametrize("name", FINDINGS)
 def test_a_finding_changes_the_image_inside_its_box(name):
     config = only(name, size=128)

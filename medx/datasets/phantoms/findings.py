@@ -155,7 +155,11 @@ def _paint_effusion(plan: FindingPlan, thorax: Thorax, rng: np.random.Generator)
     open_space = soft_step(frame.u - np.float32(3.3), 3.0)
     aerated = thorax.lung / (thorax.cavity + np.float32(0.1))  # low behind heart and diaphragm
     open_space = open_space * np.clip(aerated * np.float32(5.0) - 0.8, 0.0, 1.0)
-    lost = thorax.lung * fluid * open_space * _side_mask(thorax, plan.side)
+    room = thorax.lung * open_space * _side_mask(thorax, plan.side)
+    lost = room * fluid
+    if not lost.any():  # less fluid than a pixel holds still dims the one it would gather in
+        deepest = np.where(room > 0, below, -np.inf).argmax()
+        lost.flat[deepest] = room.flat[deepest] * np.float32(0.26)
     thorax.vessels -= thorax.vessels * np.minimum(lost, 1.0)
     thorax.lung -= lost
     return float32(lost)
