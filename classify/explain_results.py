@@ -37,6 +37,7 @@ class Sanity(Value):
     """Whether maps show what was learned: randomised weights must destroy them."""
 
     n: int
+    draws: int = Field(description="Random networks that the correlations are means over.")
     steps: list[SanityStep]
     limit: float = Field(description="Most correlation after the last step that passes.")
     passed: bool

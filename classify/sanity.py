@@ -25,6 +25,8 @@ from medx.core.statistics import bootstrap_interval
 
 #: Steps after the first, which randomises the last layer alone.
 STEPS = 4
+#: Random networks to average over: one may agree or disagree with the trained one by chance.
+DRAWS = 4
 #: Maps that agree more than this with those of random weights do not show what was learned.
 LIMIT = 0.5
 
@@ -51,31 +53,33 @@ def check_sanity(
     before = heatmaps(
         classifier, pixels, method=method, target=target, description="maps as trained"
     )
-    stranger = copy.copy(classifier)
-    stranger.network = copy.deepcopy(classifier.network)
-    generator = torch.Generator().manual_seed(seed)
-    cascade = _cascade(stranger.network)
-    total = sum(parameter.numel() for parameter in stranger.network.parameters())
-    steps, randomised = [], 0
-    for number, layers in enumerate(cascade, start=1):
-        randomised += sum(randomise(layer, generator) for _, layer in layers)
-        doing = f"randomising weights, step {number} of {len(cascade)}"
-        after = heatmaps(stranger, pixels, method=method, target=target, description=doing)
-        found = np.array([rank_correlation(a, b) for a, b in zip(before, after, strict=True)])
-        steps.append(
-            SanityStep(
-                down_to=layers[-1][0],
-                random_share=randomised / total,
-                correlation=bootstrap_interval(np.mean, found, resamples=resamples, seed=seed),
-            )
+    names, shares = _describe_cascade(classifier.network)
+    found = np.empty((DRAWS, len(names), len(pixels)))
+    for draw in range(DRAWS):
+        stranger = copy.copy(classifier)
+        stranger.network = copy.deepcopy(classifier.network)
+        generator = torch.Generator().manual_seed(seed + draw)
+        for number, layers in enumerate(_cascade(stranger.network)):
+            for _, layer in layers:
+                randomise(layer, generator)
+            doing = f"random weights, draw {draw + 1} of {DRAWS}, step {number + 1}"
+            after = heatmaps(stranger, pixels, method=method, target=target, description=doing)
+            found[draw, number] = list(map(rank_correlation, before, after))
+    steps = [
+        SanityStep(
+            down_to=name,
+            random_share=share,
+            correlation=bootstrap_interval(np.mean, of_images, resamples=resamples, seed=seed),
         )
+        for name, share, of_images in zip(names, shares, found.mean(axis=0), strict=True)
+    ]
     last = steps[-1].correlation.estimate
     if last > LIMIT:
         warn(
             f"the {method} maps survive random weights (rank correlation {last:.2f}): "
             "they do not show what this network learned"
         )
-    return Sanity(n=len(pixels), steps=steps, limit=LIMIT, passed=last <= LIMIT)
+    return Sanity(n=len(pixels), draws=DRAWS, steps=steps, limit=LIMIT, passed=last <= LIMIT)
 
 
 def rank_correlation(first: npt.NDArray[np.floating], second: npt.NDArray[np.floating]) -> float:
@@ -87,14 +91,22 @@ def rank_correlation(first: npt.NDArray[np.floating], second: npt.NDArray[np.flo
 
 
 @torch.no_grad()
-def randomise(layer: nn.Module, generator: torch.Generator) -> int:
-    """Draw the weights of a layer anew, with the mean and spread they had; return how many."""
-    count = 0
+def randomise(layer: nn.Module, generator: torch.Generator) -> None:
+    """Draw the weights of a layer anew, with the mean and spread they had."""
     for parameter in layer.parameters(recurse=False):
         drawn = torch.randn(parameter.shape, generator=generator).to(parameter.device)
         parameter.copy_(parameter.mean() + parameter.std(correction=0) * drawn)
-        count += parameter.numel()
-    return count
+
+
+def _describe_cascade(network: nn.Module) -> tuple[list[str], list[float]]:
+    """Return the last layer of each step, and the share of weights that are random by then."""
+    cascade = _cascade(network)
+    counts = [
+        sum(p.numel() for _, layer in step for p in layer.parameters(recurse=False))
+        for step in cascade
+    ]
+    shares = np.cumsum(counts) / sum(p.numel() for p in network.parameters())
+    return [step[-1][0] for step in cascade], [float(share) for share in shares]
 
 
 def _cascade(network: nn.Module) -> list[list[tuple[str, nn.Module]]]:

@@ -172,4 +172,7 @@ def _print_sanity(result: Explanation) -> None:
         columns=("weights random down to", "share", "rank correlation with the map"),
     )
     verdict = "passed" if sanity.passed else "FAILED: the maps survive random weights"
-    print_line(f"sanity check on {sanity.n} maps: {verdict} (limit {sanity.limit})")
+    print_line(
+        f"sanity check on {sanity.n} maps, {sanity.draws} random networks: {verdict} "
+        f"(limit {sanity.limit})"
+    )

@@ -47,7 +47,7 @@ def test_rank_correlation_agrees_with_scipy():
 def test_randomised_weights_keep_mean_and_spread_only():
     layer = torch.nn.Linear(200, 200)
     before = layer.weight.detach().clone()
-    assert randomise(layer, torch.Generator().manual_seed(0)) == 200 * 200 + 200
+    randomise(layer, torch.Generator().manual_seed(0))
     after = layer.weight.detach()
     assert torch.corrcoef(torch.stack([before.ravel(), after.ravel()]))[0, 1].abs() < 0.05
     assert after.std().item() == pytest.approx(before.std().item(), rel=0.05)
