@@ -18,7 +18,7 @@ from classify.runs import dataset_key
 from classify.train import train
 from medx.case import add_neighbours, choose_cases, predict_cases, report_items
 from medx.core.console import note
-from medx.core.files import atomic_path, safe_name, write_text
+from medx.core.files import atomic_path, make_dir, safe_name, write_text
 from medx.core.images import Pixels
 from medx.core.settings import DISCLAIMER
 from medx.core.values import Value
@@ -246,5 +246,5 @@ def _recipe_key(recipe: TrainConfig, dataset: Dataset) -> str:
 
 
 def _made(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
+    make_dir(folder)
     return folder

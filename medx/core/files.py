@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -10,38 +11,71 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
+
+
+def make_dir(folder: Path) -> None:
+    """Make a folder, and those above it, unless it is there.
+
+    Raises:
+        NotADirectoryError: When a file stands where a folder has to be; it names the file.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        _refuse_file(next((p for p in (folder, *folder.parents) if p.is_file()), folder), error)
 
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """Yield a temporary sibling of ``path`` that replaces it when the block succeeds."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
+    """Yield a temporary sibling of ``path`` that replaces it when the block succeeds.
+
+    An ``OSError`` names ``path``, never the sibling.
+    """
+    make_dir(path.parent)
+    try:
+        handle, name = tempfile.mkstemp(
+            prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent
+        )
+    except OSError as error:
+        raise _about(path, error) from error
     os.close(handle)
     temporary = Path(name)
     try:
-        yield temporary
-        # mkstemp makes the file private; a result should be as readable as any other.
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
+        with _named_as(path, temporary):
+            yield temporary
+            # mkstemp makes the file private; a result should be as readable as any other.
+            temporary.chmod(0o666 & ~_umask())
+            temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
 @contextmanager
 def atomic_dir(path: Path) -> Iterator[Path]:
-    """Yield a temporary sibling folder that takes the place of ``path`` on success."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    """Yield a temporary sibling folder that takes the place of ``path`` on success.
+
+    An ``OSError`` names ``path``, never the sibling.
+
+    Raises:
+        NotADirectoryError: When ``path`` is a file.
+    """
+    make_dir(path.parent)
+    if path.is_file():
+        _refuse_file(path)
     try:
-        yield temporary
-        temporary.chmod(0o777 & ~_umask())
-        retired = temporary.with_name(temporary.name + ".old")
-        if path.exists():
-            path.rename(retired)
-        temporary.rename(path)
-        shutil.rmtree(retired, ignore_errors=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    except OSError as error:
+        raise _about(path, error) from error
+    try:
+        with _named_as(path, temporary):
+            yield temporary
+            temporary.chmod(0o777 & ~_umask())
+            retired = temporary.with_name(temporary.name + ".old")
+            if path.exists():
+                path.rename(retired)
+            temporary.rename(path)
+            shutil.rmtree(retired, ignore_errors=True)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -73,6 +107,26 @@ def sha256_file(path: Path) -> str:
         while block := stream.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
+
+
+@contextmanager
+def _named_as(path: Path, temporary: Path) -> Iterator[None]:
+    """Let an error about ``temporary``, or what is in it, be about ``path``."""
+    try:
+        yield
+    except OSError as error:
+        named = Path(error.filename if isinstance(error.filename, str) else "").absolute()
+        if not named.is_relative_to(temporary.absolute()):
+            raise
+        raise _about(path / named.relative_to(temporary.absolute()), error) from error
+
+
+def _about(path: Path, error: OSError) -> OSError:
+    return OSError(error.errno, error.strerror, str(path))
+
+
+def _refuse_file(path: Path, cause: OSError | None = None) -> NoReturn:
+    raise NotADirectoryError(errno.ENOTDIR, "is a file, not a folder", str(path)) from cause
 
 
 def _umask() -> int:

@@ -21,7 +21,7 @@ from typing import Any
 
 from medx.core import console, settings
 from medx.core.errors import CheckpointError, InputError
-from medx.core.files import write_json, write_text
+from medx.core.files import make_dir, write_json, write_text
 
 PACKAGES = (
     "medx", "numpy", "torch", "torchvision", "timm", "accelerate", "open_clip_torch",
@@ -57,7 +57,7 @@ def create_run_dir(
         raise InputError(
             f"{run_dir} already holds a run", hint="pass --resume, or choose another name"
         )
-    run_dir.mkdir(parents=True, exist_ok=True)
+    make_dir(run_dir)
     return run_dir
 
 
@@ -162,7 +162,7 @@ def now() -> str:
 def _claim_stamped(folder: Path) -> Path:
     """Make a folder named after the time; runs that start in the same second get their own."""
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
-    folder.mkdir(parents=True, exist_ok=True)
+    make_dir(folder)
     names = itertools.chain([stamp], (f"{stamp}-{number}" for number in itertools.count(2)))
     while True:
         run_dir = folder / next(names)

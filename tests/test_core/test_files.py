@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medx.core.files import atomic_dir, atomic_path, safe_name, sha256_file, write_json
+from medx.core.files import atomic_dir, atomic_path, make_dir, safe_name, sha256_file, write_json
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path):
@@ -55,3 +55,34 @@ def test_usual_names_stay_as_they_are():
     assert safe_name("my_data-2.1") == "my_data-2.1"
     assert safe_name("../etc/x") == "etc-x"
     assert safe_name("..") == "images"
+
+
+@pytest.mark.parametrize("write", [atomic_path, atomic_dir])
+def test_errors_name_the_path_and_not_its_temporary_sibling(tmp_path, write):
+    target = tmp_path / ("x" * 250)
+    with pytest.raises(OSError, match="too long") as raised, write(target):
+        pass
+    assert raised.value.filename == str(target)
+    (tmp_path / "plain").mkdir()
+    with pytest.raises(OSError, match=r"'.*/plain'$"), atomic_path(tmp_path / "plain"):
+        pass
+
+
+def test_errors_inside_a_folder_name_its_file(tmp_path):
+    with pytest.raises(FileNotFoundError) as raised, atomic_dir(tmp_path / "new") as temporary:
+        (temporary / "images" / "a.png").write_bytes(b"")
+    assert raised.value.filename == str(tmp_path / "new" / "images" / "a.png")
+    with pytest.raises(FileNotFoundError) as raised, atomic_dir(tmp_path / "new"):
+        (tmp_path / ".new.yaml" / "other").read_bytes()
+    assert raised.value.filename == str(tmp_path / ".new.yaml" / "other")
+
+
+def test_a_file_is_never_replaced_by_a_folder(tmp_path):
+    (tmp_path / "mine").write_text("mine")
+    with pytest.raises(NotADirectoryError, match="is a file, not a folder"):  # noqa: SIM117
+        with atomic_dir(tmp_path / "mine"):
+            pytest.fail("nothing may be written")
+    with pytest.raises(NotADirectoryError) as raised:
+        make_dir(tmp_path / "mine" / "deeper" / "down")
+    assert raised.value.filename == str(tmp_path / "mine")
+    assert [p.name for p in tmp_path.iterdir()] == ["mine"]
