@@ -1,68 +1,17 @@
-"""The ``medx`` command: parse, call, print. ``main`` is the only place that catches errors."""
+"""The ``medx`` command; ``app`` holds it, imported late so that Ctrl-C is caught from the start."""
 
 from __future__ import annotations
 
-import os
 import sys
-from importlib import metadata
-from typing import Annotated
 
-import typer
-
-from medx.cli import classify, data, demo, report, retrieve
-from medx.core.console import stderr
-from medx.core.errors import MedxError
-
-app = typer.Typer(
-    name="medx",
-    help="Classify, search and describe medical images. Research use only, not for clinical use.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-app.add_typer(data.app, name="data")
-app.add_typer(classify.app, name="classify")
-app.add_typer(retrieve.app, name="retrieve")
-app.add_typer(report.app, name="report")
-app.command("demo")(demo.demo)
-
-
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"medx {metadata.version('medx')}")
-        raise typer.Exit
-
-
-@app.callback()
-def root(
-    version: Annotated[
-        bool,
-        typer.Option("--version", callback=_print_version, is_eager=True, help="Show version."),
-    ] = False,
-) -> None:
-    """Classify, search and describe medical images. Research use only, not for clinical use."""
+INTERRUPTED = 130
 
 
 def main(args: list[str] | None = None) -> None:
     """Run the command; exit 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
     try:
-        app(args=args, prog_name="medx")
-    except MedxError as error:
-        _fail(str(error), error.hint, error)
-    except MemoryError as error:
-        _fail("out of memory", "use a smaller --batch-size or --limit", error)
-    except OSError as error:
-        _fail(str(error), "check the path, its permissions and the free space", error)
-    except Exception as error:
-        hint = "this is a bug in medx: run again with MEDX_DEBUG=1 and report the traceback"
-        _fail(f"unexpected {type(error).__name__}: {error}", hint, error)
+        from medx.cli.app import run
 
-
-def _fail(message: str, hint: str | None, error: Exception) -> None:
-    if os.environ.get("MEDX_DEBUG") == "1":
-        raise error
-    stderr.quiet = False  # a process that does not speak may still fail
-    stderr.print(f"error: {' '.join(message.split())}", style="red", markup=False)
-    if hint:
-        stderr.print(f"hint: {hint}", markup=False)
-    sys.exit(1)
+        run(args)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)

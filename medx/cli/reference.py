@@ -12,7 +12,7 @@ import sys
 
 import typer
 
-from medx.cli import app, main
+from medx.cli.app import app, run
 
 INTRODUCTION = """# Commands
 
@@ -51,7 +51,7 @@ def help_text(path: list[str]) -> str:
     os.environ["COLUMNS"] = "100"
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):
-        main([*path, "--help"])
+        run([*path, "--help"])
     return "\n".join(line.rstrip() for line in printed.getvalue().splitlines())
 
 
