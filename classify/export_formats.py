@@ -90,7 +90,8 @@ class OpenVinoFormat(ExportFormat):
 
         OnnxFormat().write(graph, example, folder)
         onnx_path = folder / OnnxFormat.file_name
-        model = openvino.convert_model(onnx_path)
+        # Not convert_model, which reports each conversion to its maker over the network.
+        model = openvino.Core().read_model(onnx_path)
         openvino.save_model(model, folder / self.file_name, compress_to_fp16=False)
         onnx_path.unlink()
 
