@@ -5,15 +5,27 @@ from __future__ import annotations
 import os
 import sys
 from importlib import metadata
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from medx.cli import classify, data, demo, report, retrieve
 from medx.core.console import stderr
 from medx.core.errors import MedxError
 
+
+class _Commands(TyperGroup):
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as error:
+            error.message = error.message.removeprefix("Value error, ")  # pydantic's words
+            raise
+
+
 app = typer.Typer(
+    cls=_Commands,
     name="medx",
     help="Classify, search and describe medical images. Research use only, not for clinical use.",
     no_args_is_help=True,

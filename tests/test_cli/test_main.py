@@ -27,6 +27,19 @@ def test_a_file_in_the_way_of_a_folder_is_named(cli, two_class, command, output)
     assert Path("afile").read_text() == "mine"
 
 
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("data", "show", "phantom-cxr", "--by", "nope"), "'--by': 'nope' is not one of 'label'"),
+        (("classify", "train", "--device", "tpu"), "'--device': 'tpu' is not one of 'auto'"),
+    ],
+)
+def test_a_wrong_choice_is_told_with_the_right_ones(cli, args, said):
+    result = cli(*args)
+    assert result.exit_code == 2
+    assert f"Error: Invalid value for {said}" in result.stderr
+
+
 SLOW_START = """
 import builtins, os, signal
 load = builtins.__import__
