@@ -140,7 +140,7 @@ def test_damaged_images_are_listed_and_the_rest_is_split(cli, folder):
         (["--fractions", "0.5,0.5"], "three shares"),
         (["--fractions", "x"], "must be numbers"),
         (["--holdout", "B"], "source=NAME"),
-        (["--holdout", "source=B"], "unknown source 'B'"),
+        (["--holdout", "source=B"], "no record has a column 'source'"),
         (["--folds", "2"], "folds must be >= 3"),
         (["--folds", "5", "--keep-official", "--output", "o"], "choose one of"),
         (["--keep-official"], "no split to keep"),

@@ -158,6 +158,13 @@ def test_unknown_or_all_sources_cannot_be_held_out():
         split_dataset(dataset, SplitConfig(holdout=Holdout(column="source", values=("A", "B"))))
 
 
+def test_a_column_that_is_not_there_is_told_with_those_that_are():
+    dataset = build([(i, "a", f"p{i}") for i in range(10)])
+    with pytest.raises(InputError, match="no record has a column 'nocol'") as raised:
+        split_dataset(dataset, SplitConfig(holdout=Holdout(column="nocol", values=("B",))))
+    assert raised.value.hint == "columns: group, label"
+
+
 def test_folds_partition_and_each_is_test_once():
     splitting = split_dataset(build([(i, "ab"[i % 2]) for i in range(50)]), SplitConfig(folds=5))
     rounds = [rotate_folds(splitting.records, fold, 5) for fold in range(5)]

@@ -43,7 +43,8 @@ def split_dataset(dataset: Dataset, config: SplitConfig) -> Splitting:
     """Give every readable record exactly one split; decodes each image once.
 
     Raises:
-        InputError: When the split would leak, or the shares cannot be met.
+        InputError: When the split would leak, the shares cannot be met, or no record has the
+            column to hold out by.
         UnknownNameError: When a value to hold out is in no record.
     """
     hashes, unreadable = hash_images(dataset)
@@ -155,6 +156,11 @@ def _mark_held_out(records: Sequence[Record], holdout: Holdout) -> list[Record]:
     """Return the records with ``test`` for what is held out and ``train`` for the rest."""
     found = Counter(_value(record, holdout.column) for record in records)
     named = {value for value in found if value}
+    if not named:
+        raise InputError(
+            f"no record has a column {holdout.column!r} to hold out by",
+            hint=f"columns: {', '.join(_columns(records))}",
+        )
     for value in holdout.values:
         if value not in named:
             raise UnknownNameError(holdout.column, value, named)
@@ -171,6 +177,12 @@ def _mark_held_out(records: Sequence[Record], holdout: Holdout) -> list[Record]:
 def _value(record: Record, column: str) -> str | None:
     own = {"source": record.source, "group": record.group, "label": record.label}
     return (own[column] if column in own else record.extra.get(column)) or None
+
+
+def _columns(records: Sequence[Record]) -> list[str]:
+    """Return the columns that hold something to hold out by."""
+    names = {"group", "label", "source", *(name for record in records for name in record.extra)}
+    return sorted(name for name in names if any(_value(record, name) for record in records))
 
 
 def _shares(config: SplitConfig) -> dict[str, float]:
