@@ -11,6 +11,7 @@ import csv
 import io
 import json
 import re
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -163,7 +164,11 @@ def _read_rows(folder: Path) -> tuple[Path, list[dict[str, Any]]]:
         return path, _read_parquet(path)
     path = folder / CSV_FILE
     if not path.is_file():
-        raise DataUnavailableError(f"{folder} is not a dataset folder: no {CSV_FILE} in it")
+        source = shlex.quote(str(folder))
+        raise DataUnavailableError(
+            f"{folder} is not a dataset folder: no {CSV_FILE} in it",
+            hint=f"make one of its images: medx data import {source} --output NEW",
+        )
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:  # spreadsheets write a BOM
             return path, list(csv.DictReader(stream))

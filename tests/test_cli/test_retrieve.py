@@ -188,6 +188,7 @@ def test_dataset_folder_that_is_empty(cli, tmp_path):
     result = cli("retrieve", "build", "--dataset", tmp_path / "empty", "--encoder", "toy")
     assert result.exit_code == 1
     assert "no manifest.csv" in result.stderr
+    assert "hint: make one of its images: medx data import " in result.stderr
 
 
 def test_search_with_compact_imports_nothing_heavy(cli, two_class, tmp_path, monkeypatch):
