@@ -43,6 +43,7 @@ def audit(
     from medx.core.console import print_json, told_on_interrupt
     from medx.core.errors import InputError
     from medx.core.settings import output_dir
+    from medx.datasets.audit.advice import name_dataset
     from medx.datasets.audit.audit import audit_dataset
     from medx.datasets.audit.page import save_audit
     from medx.datasets.catalog import load_dataset
@@ -50,15 +51,16 @@ def audit(
     loaded = load_dataset(dataset, data_dir=data_dir).split("all", limit=limit)
     folder = output or output_dir() / "data" / "audit" / output_name(dataset)
     with told_on_interrupt("interrupted: an audit is written when it is complete"):
-        result = audit_dataset(loaded, near_duplicates=near_duplicates)
+        found = audit_dataset(loaded, near_duplicates=near_duplicates)
+        result = name_dataset(found, dataset)
         page = save_audit(result, loaded, folder)
     if json:
         print_json(result)
     else:
         _print(result, page)
     if strict and (errors := result.number("error")):
-        found = f"{errors} finding{'s' if errors > 1 else ''} of severity error"
-        raise InputError(f"{loaded.name} has {found}", hint=f"see {page}")
+        many = f"{errors} finding{'s' if errors > 1 else ''} of severity error"
+        raise InputError(f"{loaded.name} has {many}", hint=f"see {page}")
 
 
 def _print(result: Audit, page: Path) -> None:
