@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import warnings
 from dataclasses import dataclass, replace
 
@@ -82,9 +83,11 @@ def training_splits(dataset: Dataset, *, limit: int | None = None) -> tuple[Data
     """
     missing = [name for name in ("train", "val") if name not in dataset.splits]
     if missing:
+        force = " --force" if dataset.splits else ""
         raise InputError(
             f"{dataset.name} has no {' and no '.join(missing)} split",
-            hint="training learns from train and selects on val; set both in the split column",
+            hint="training learns from train and selects on val; make both with: "
+            f"medx data split {shlex.quote(dataset.location)}{force}",
         )
     parts = tuple(dataset.split(name, limit=limit) for name in ("train", "val"))
     for name, part in zip(("train", "val"), parts, strict=True):

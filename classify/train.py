@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -93,14 +94,11 @@ def train(
     check_shares(config, parts)
     if is_main() and not resume:
         save_config(run_dir, as_mapping(config))
-    kept = (
-        f"interrupted; finished epochs are kept in {run_dir}. Go on with: "
-        f"medx classify train --resume --output {run_dir}"
-    )
     if config.probe:
         with logging_to(run_dir) if is_main() else nullcontext():
             return from_main(lambda: fit_head(config, run_dir, dataset, data))
     steps = sum(most_epochs(config) * steps_per_epoch(config, part.train) for part in parts)
+    kept = partial(_kept, run_dir)
     with logging_to(run_dir) if is_main() else nullcontext(), told_on_interrupt(kept):
         note(f"augmentation: {data.augmentation} ({data.augmentation_reason})")
         if world_size() > 1:
@@ -325,6 +323,14 @@ def batch_size(config: TrainConfig, images: ImageSet) -> int:
         return config.batch_size
     most = max(1, len(images) // STEPS_WANTED)
     return max(SMALLEST_BATCH, min(LARGEST_BATCH, 1 << (most.bit_length() - 1)))
+
+
+def _kept(run_dir: Path) -> str:
+    if any(run_dir.rglob(STATE_FILE)):
+        told = f"finished epochs are kept in {run_dir}. Go on with"
+    else:
+        told = "no epoch was finished yet. Start again with"
+    return f"interrupted; {told}: medx classify train --resume --output {run_dir}"
 
 
 def _look_back(

@@ -47,12 +47,16 @@ def listening(listener: Callable[[str], None]) -> Iterator[None]:
 
 
 @contextmanager
-def told_on_interrupt(message: str) -> Iterator[None]:
-    """Say what was kept and how to go on when Ctrl-C ends the block."""
+def told_on_interrupt(message: str | Callable[[], str]) -> Iterator[None]:
+    """Say what was kept and how to go on when Ctrl-C ends the block.
+
+    Args:
+        message: What to say, or what finds it out at that moment.
+    """
     try:
         yield
     except KeyboardInterrupt:
-        note(message)
+        note(message if isinstance(message, str) else message())
         raise
 
 

@@ -78,8 +78,9 @@ def test_an_unlabelled_split_is_refused(two_class):
 
 def test_a_missing_split_is_named(two_class):
     dataset = load_manifest(two_class).split("train")
-    with pytest.raises(InputError, match="has no val split"):
+    with pytest.raises(InputError, match="has no val split") as raised:
         training_splits(dataset)
+    assert raised.value.hint.endswith(f"make both with: medx data split {two_class} --force")
 
 
 def test_a_class_absent_from_a_split_is_a_warning(three_class, capfd):

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -14,6 +15,7 @@ from classify.config import TrainConfig, as_mapping
 from classify.learner import build_learner, load_training_data
 from classify.train import batch_size, draw_order, take_step, train
 from classify.training_state import STATE_FILE
+from medx.core.console import listening
 from medx.core.errors import CheckpointError, InputError
 from medx.core.runs import save_config
 from medx.datasets.manifest_files import load_manifest
@@ -151,6 +153,27 @@ def test_patience_ends_a_training_that_gets_no_better(two_class, tmp_path):
     )
     assert result.stopped_early
     assert result.epochs_run == result.best_epoch + 2 < 40
+
+
+@pytest.mark.parametrize(
+    ("last", "told"),
+    [
+        ("augmentation", "interrupted; no epoch was finished yet. Start again with: "),
+        ("epoch 2/3", "interrupted; finished epochs are kept in run. Go on with: "),
+    ],
+)
+def test_an_interrupt_says_what_there_is_to_go_on_from(two_class, last, told):
+    heard = []
+
+    def stop(message):
+        heard.append(message)
+        if message.startswith(last):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), listening(stop):
+        train(QUICK, Path("run"), load_manifest(two_class))
+    assert heard[-1] == f"{told}medx classify train --resume --output run"
+    train(QUICK, Path("run"), load_manifest(two_class), resume=True)
 
 
 def test_a_diverging_loss_is_an_error(two_class, tmp_path):
