@@ -8,7 +8,8 @@ from test_datasets.audit_data import clean_images, draw_image, record_of, write_
 
 from medx.datasets.audit import near_duplicates
 from medx.datasets.audit.audit import audit_dataset
-from medx.datasets.audit.near_duplicates import find_near_duplicates, perceptual_hashes
+from medx.datasets.audit.near_duplicates import find_near_duplicates
+from medx.datasets.audit.perceptual_hash import find_alike, perceptual_hashes
 from medx.datasets.audit.scan import scan_dataset
 
 
@@ -30,18 +31,22 @@ def as_colour(pixels):
     return np.repeat(pixels[..., None], 3, axis=2)
 
 
+def find_in(dataset):
+    return find_near_duplicates(scan_dataset(dataset), dataset.read)
+
+
 @pytest.mark.parametrize("change", [as_jpeg, as_small, as_bright, as_colour])
 def test_changed_copies_are_found_and_nothing_else(tmp_path, change):
     images = clean_images(60)
     images[50] = (images[50][0], change(images[3][1]))
-    found = find_near_duplicates(scan_dataset(write_records(tmp_path / "d", images)))
+    found = find_in(write_records(tmp_path / "d", images))
     assert [pair[:2] for pair in found.pairs] == [(3, 50)]
     assert found.pairs[0][2] > 0.95
 
 
 def test_two_images_are_enough(tmp_path):
     images = [(record_of(0), draw_image(0)), (record_of(1), as_jpeg(draw_image(0)))]
-    found = find_near_duplicates(scan_dataset(write_records(tmp_path / "d", images)))
+    found = find_in(write_records(tmp_path / "d", images))
     assert [pair[:2] for pair in found.pairs] == [(0, 1)]
 
 
@@ -60,7 +65,7 @@ def test_pairs_of_two_splits_are_warnings(tmp_path):
 
 def test_exact_copies_are_not_near_ones(tmp_path):
     images = [(record_of(i), draw_image(i // 2)) for i in range(20)]
-    assert find_near_duplicates(scan_dataset(write_records(tmp_path / "d", images))).pairs == ()
+    assert find_in(write_records(tmp_path / "d", images)).pairs == ()
 
 
 def test_the_index_finds_what_comparing_all_pairs_finds():
@@ -73,7 +78,7 @@ def test_the_index_finds_what_comparing_all_pairs_finds():
     distance = np.bitwise_count(hashes[:, None] ^ hashes[None]).sum(-1)
     expected = set(zip(*np.nonzero(np.triu(distance <= 6, 1)), strict=True))
     found = set()
-    for first, second in near_duplicates._candidates(hashes):
+    for first, second in find_alike(hashes):
         found |= set(zip(first.tolist(), second.tolist(), strict=True))
     assert len(expected) > 1000
     assert found == expected

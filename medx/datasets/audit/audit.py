@@ -24,7 +24,7 @@ from medx.datasets.manifest import Dataset
 
 
 def audit_dataset(dataset: Dataset, *, near_duplicates: bool = True) -> Audit:
-    """Return what is wrong, or may be, with a dataset; every image is decoded once.
+    """Return what is wrong, or may be, with a dataset; images are decoded once, moved copies twice.
 
     Args:
         dataset: What to look at.
@@ -37,7 +37,7 @@ def audit_dataset(dataset: Dataset, *, near_duplicates: bool = True) -> Audit:
         *find_odd_records(dataset, scan),
         *find_duplicates(scan),
         *find_torn_groups(dataset.records),
-        *(_find_near(scan) if near_duplicates else ()),
+        *(_find_near(scan, dataset) if near_duplicates else ()),
         *find_shortcuts(associations, probe),
         *find_marks(scan),
         *find_bad_boxes(dataset.records, _sizes_by_id(scan), dataset.classes),
@@ -67,15 +67,16 @@ def _count_splits(dataset: Dataset) -> dict[str, int]:
     return {name: counted[name] for name in dict.fromkeys([*dataset.splits, *counted])}
 
 
-def _find_near(scan: Scan) -> Iterator[Finding]:
-    found = find_near_duplicates(scan)
+def _find_near(scan: Scan, dataset: Dataset) -> Iterator[Finding]:
+    found = find_near_duplicates(scan, dataset.read)
     within: list[Instance] = []
     across: list[Instance] = []
-    for first, second, correlation in found.pairs:
+    for first, second, correlation, moved in found.pairs:
         pair = (scan.records[first], scan.records[second])
+        how = f"correlation {correlation:.3f}{' once aligned' if moved else ''}"
         instance = Instance(
             ids=[record.id for record in pair],
-            detail=f"{', '.join(named_splits(pair)) or NO_SPLIT}; correlation {correlation:.3f}",
+            detail=f"{', '.join(named_splits(pair)) or NO_SPLIT}; {how}",
         )
         (across if len(named_splits(pair)) > 1 else within).append(instance)
     if across:
