@@ -1,5 +1,6 @@
 import pyarrow
 import pytest
+from openpyxl import Workbook
 from pyarrow import parquet
 from test_datasets.layouts import write_image
 
@@ -46,6 +47,20 @@ def test_patients_become_keyed_hashes_and_names_are_left_out(tmp_path, table, mo
     assert import_table(table, ImportOptions()).records[0].group != group
 
 
+def test_rows_are_numbered_as_a_spreadsheet_shows_them(tmp_path):
+    cells = [("path", "label"), ("a.png", "x"), ("", ""), ("b.png", "y"), (), ("c.png", "z")]
+    (tmp_path / "t.csv").write_text("\n".join(map(",".join, cells)))
+    book = Workbook()
+    for row, line in enumerate(cells, start=1):
+        for column, word in enumerate(line, start=1):
+            book.worksheets[0].cell(row, column, word or None)
+    book.save(tmp_path / "t.xlsx")
+    for name in ("t.csv", "t.xlsx"):
+        columns, rows = read_sheet(tmp_path / name)
+        assert columns == ["path", "label"]
+        assert {n: row["path"] for n, row in rows.items()} == {2: "a.png", 4: "b.png", 6: "c.png"}
+
+
 def test_a_group_that_is_no_person_stays_readable(table):
     table.write_text("path,group\nimages/a.png,slide 7\n")
     assert import_table(table, ImportOptions()).records[0].group == "slide 7"
@@ -85,8 +100,6 @@ def test_other_tables_say_the_same(tmp_path, table, kind):
         columns = {c[0]: [v or None for v in c[1:]] for c in zip(*lines, strict=True)}
         parquet.write_table(pyarrow.table(columns), path)
     elif kind == "xlsx":
-        from openpyxl import Workbook
-
         workbook = Workbook()
         for line in lines:
             workbook.active.append(line)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
 from medx.core.errors import InputError
@@ -37,7 +37,7 @@ def import_btxrd(source: Path, options: ImportOptions) -> Imported:
     sheet = _find_sheet(source)
     root = options.images or sheet.parent
     columns, rows = read_sheet(sheet)
-    rows = [{name.lower(): word for name, word in row.items()} for row in rows]
+    rows = {n: {name.lower(): word for name, word in row.items()} for n, row in rows.items()}
     missing = {"image_id", "center", "benign", "malignant"} - {name.lower() for name in columns}
     if missing:
         raise InputError(f"{sheet} lacks the columns {', '.join(sorted(missing))}")
@@ -108,12 +108,12 @@ def _is_twin(box: Box, other: Box) -> bool:
 
 
 def _records(
-    rows: Iterable[Row],
+    rows: Mapping[int, Row],
     finder: ImageFinder,
     boxes: dict[str, tuple[Box, ...]],
     skipped: list[Skipped],
 ) -> Iterable[Record]:
-    for number, row in enumerate(rows, start=2):
+    for number, row in rows.items():
         named = row.get("image_id", "")
         try:
             path = finder.find(named, beside="images")

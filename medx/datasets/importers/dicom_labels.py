@@ -89,7 +89,7 @@ def load_dicom_labels(
     if label not in columns:
         raise InputError(f"{path} has no column of labels", hint="name it with --label-column")
     labels: dict[str, str] = {}
-    for number, row in enumerate(rows, 2):
+    for number, row in rows.items():
         value, given = row.get(by_key[key]), row.get(str(label))
         if value and given and labels.setdefault(value, given) != given:
             # The value may be a patient's id: the row's number has to do.

@@ -21,8 +21,10 @@ TABLE_SUFFIXES = frozenset({".csv", ".tsv", ".parquet", ".xlsx"})
 Row = dict[str, str]
 
 
-def read_sheet(path: Path) -> tuple[list[str], list[Row]]:
-    """Return the column names and the rows of a table; empty cells are left out of a row.
+def read_sheet(path: Path) -> tuple[list[str], dict[int, Row]]:
+    """Return the column names of a table, and its rows by number as a spreadsheet counts them.
+
+    The header is row 1. Empty cells are left out of a row, and rows of nothing else altogether.
 
     Raises:
         InputError: When it cannot be read, is empty, or repeats a column.
@@ -39,7 +41,7 @@ def read_sheet(path: Path) -> tuple[list[str], list[Row]]:
     return columns, rows
 
 
-def _read_csv(path: Path) -> tuple[list[str], list[Row]]:
+def _read_csv(path: Path) -> tuple[list[str], dict[int, Row]]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:  # spreadsheets write a BOM
             header = stream.readline()
@@ -53,7 +55,7 @@ def _read_csv(path: Path) -> tuple[list[str], list[Row]]:
         raise InputError(f"{path} is not a CSV file: {error}") from error
 
 
-def _read_parquet(path: Path) -> tuple[list[str], list[Row]]:
+def _read_parquet(path: Path) -> tuple[list[str], dict[int, Row]]:
     import pyarrow
     from pyarrow import parquet
 
@@ -65,7 +67,7 @@ def _read_parquet(path: Path) -> tuple[list[str], list[Row]]:
         raise InputError(f"{path} is not a Parquet file: {error}") from error
 
 
-def _read_xlsx(path: Path) -> tuple[list[str], list[Row]]:
+def _read_xlsx(path: Path) -> tuple[list[str], dict[int, Row]]:
     from openpyxl import load_workbook
 
     try:
@@ -86,13 +88,15 @@ def _read_xlsx(path: Path) -> tuple[list[str], list[Row]]:
         raise InputError(f"{path} is not an XLSX file: {error}") from error
 
 
-def _rows(header: Iterable[Any], cells: Iterable[Iterable[Any]]) -> tuple[list[str], list[Row]]:
+def _rows(
+    header: Iterable[Any], cells: Iterable[Iterable[Any]]
+) -> tuple[list[str], dict[int, Row]]:
     columns = [_word(name) for name in header]
-    rows = []
-    for line in cells:
+    rows = {}
+    for number, line in enumerate(cells, start=2):
         words = ((name, _word(cell)) for name, cell in zip(columns, line, strict=False) if name)
         if row := {name: word for name, word in words if word}:
-            rows.append(row)
+            rows[number] = row
     return columns, rows
 
 

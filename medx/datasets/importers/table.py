@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -126,14 +126,14 @@ def _say_columns(columns: _Columns) -> str:
 
 
 def _records(
-    rows: Iterable[Row], columns: _Columns, finder: ImageFinder
+    rows: Mapping[int, Row], columns: _Columns, finder: ImageFinder
 ) -> tuple[list[Record], list[Skipped]]:
     records: dict[str, Record] = {}
     skipped: list[Skipped] = []
     pseudonyms = None
     if columns.group and _OF_A_PERSON.search(_plain(columns.group)):
         pseudonyms = load_pseudonyms()
-    for number, row in enumerate(rows, start=2):
+    for number, row in rows.items():
         named = row.get(columns.path, "")
         try:
             path = finder.find(named) if named else ""
