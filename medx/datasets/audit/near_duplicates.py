@@ -26,9 +26,7 @@ from medx.datasets.manifest import Record
 Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
 
-LEAST_CORRELATION = 0.95
-#: Of pairs that the hash did not propose.
-LEAST_OF_NEIGHBOURS = 0.96
+LEAST_CORRELATION = 0.955
 
 #: A hash that more images share says nothing about them.
 MOST_SHARING = 500
@@ -110,22 +108,20 @@ def _find_pairs(
     thumbnails = scan.thumbnails[rows]
     mean = _mean_image(thumbnails)
     for first, second in find_alike(hashes):
-        yield from _alike_in_place(scan, rows[first], rows[second], mean, LEAST_CORRELATION)
+        yield from _alike_in_place(scan, rows[first], rows[second], mean)
     candidates = find_neighbours(thumbnails).of_rows(rows)
     for start in range(0, len(candidates.first), _BATCH):
         part = candidates.where(slice(start, start + _BATCH))
-        yield from _alike_in_place(scan, part.first, part.second, mean, LEAST_OF_NEIGHBOURS)
+        yield from _alike_in_place(scan, part.first, part.second, mean)
     for pair in find_moved(candidates, scan, mean.reshape(thumbnails[0].shape), read):
         yield _pair(*pair, moved=True)
 
 
-def _alike_in_place(
-    scan: Scan, first: Rows, second: Rows, mean: Floats, least: float
-) -> Iterator[Pair]:
-    """Yield pairs whose thumbnails correlate at least so much, less what images have in common."""
+def _alike_in_place(scan: Scan, first: Rows, second: Rows, mean: Floats) -> Iterator[Pair]:
+    """Yield pairs whose thumbnails correlate, less what images have in common."""
     a, b = (_residuals(scan.thumbnails[rows], mean) for rows in (first, second))
     similar = np.einsum("nd,nd->n", a, b)
-    for i in np.flatnonzero(similar >= least):
+    for i in np.flatnonzero(similar >= LEAST_CORRELATION):
         yield _pair(int(first[i]), int(second[i]), float(min(similar[i], 1.0)), moved=False)
 
 
