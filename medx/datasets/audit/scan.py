@@ -13,6 +13,7 @@ import numpy.typing as npt
 from medx.core.console import track
 from medx.core.errors import MedxError
 from medx.core.images import Image, Pixels
+from medx.core.quiet import quiet
 from medx.datasets.audit.features import (
     HISTOGRAM_BINS,
     THUMBNAIL,
@@ -93,7 +94,8 @@ def scan_dataset(dataset: Dataset) -> Scan:
         pixels=THUMBNAIL**2,
         workers=_choose_workers(dataset),
     )
-    with closing(cast("Generator[ImageFeatures | str]", measured)):
+    # Silencing the decoders once costs less than for each image.
+    with quiet(), closing(cast("Generator[ImageFeatures | str]", measured)):
         found = track(measured, "reading images", total=len(dataset))
         for record, result in zip(dataset.records, found, strict=True):
             if isinstance(result, str):

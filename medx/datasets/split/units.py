@@ -7,17 +7,19 @@ from collections.abc import Mapping, Sequence
 from medx.core.console import track
 from medx.core.content_hash import content_hash
 from medx.core.errors import MedxError
+from medx.core.quiet import quiet
 from medx.datasets.manifest import Dataset, Record
 
 
 def hash_images(dataset: Dataset) -> tuple[dict[str, str], dict[str, str]]:
     """Return the pixel hash by id of each readable image, and the reason by id of each other."""
     hashes, unreadable = {}, {}
-    for record in track(dataset.records, "comparing images"):
-        try:
-            hashes[record.id] = content_hash(dataset.read(record).pixels)
-        except MedxError as error:
-            unreadable[record.id] = str(error)
+    with quiet():  # silencing the decoders once costs less than for each image
+        for record in track(dataset.records, "comparing images"):
+            try:
+                hashes[record.id] = content_hash(dataset.read(record).pixels)
+            except MedxError as error:
+                unreadable[record.id] = str(error)
     return hashes, unreadable
 
 
