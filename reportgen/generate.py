@@ -13,6 +13,7 @@ from medx.core.console import progress_bar, warn
 from medx.core.errors import EngineError, MedxError
 from medx.core.files import write_json, write_text
 from medx.core.runs import now
+from medx.core.words import many
 from reportgen.engines.base import GenerationRequest
 from reportgen.engines.choose import ChosenEngine
 from reportgen.item import ReportItem
@@ -185,9 +186,8 @@ def _resume(jobs: Sequence[_Job]) -> dict[int, Report]:
     done = {i: report for i, report in found.items() if _answers(report, jobs[i])}
     stale = [jobs[i].path.name for i in found if i not in done]
     if stale:
-        warn(
-            f"{len(stale)} reports answer another question (first: {stale[0]}): writing them again"
-        )
+        answer = many(len(stale), "report answers", "reports answer")
+        warn(f"{answer} another question (first: {stale[0]}): writing again")
     return done
 
 

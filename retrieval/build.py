@@ -16,6 +16,7 @@ from medx.core.images import Pixels
 from medx.core.runs import now, package_versions
 from medx.core.settings import DISCLAIMER
 from medx.core.values import Value
+from medx.core.words import many
 from medx.datasets.manifest import Dataset, Record
 from retrieval.config import BuildConfig
 from retrieval.description import IndexDescription
@@ -69,7 +70,7 @@ def build_index(
     embeddings, items, skipped = _embed(chosen, encoder, config.batch_size)
     seconds = time.perf_counter() - started
     if skipped:
-        warn(f"skipped {len(skipped)} unreadable images, first: {skipped[0].reason}")
+        warn(f"skipped {many(len(skipped), 'unreadable image')}, first: {skipped[0].reason}")
     if not items:
         raise InputError(f"no readable image in {dataset.name}", hint="check the dataset")
     table = Items.from_items(items)

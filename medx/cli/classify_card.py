@@ -15,14 +15,15 @@ def card(
     from classify.card import save_card
     from classify.runs import choose_run
     from medx.core.console import print_json, print_line
+    from medx.core.words import many
 
     train_dir, _ = choose_run(run, dataset, data_dir)
     written = save_card(train_dir)
     if json:
         print_json(written)
         return
-    looks, made = len(written.ledger), len(written.evaluations)
-    print_line(f"{written.name}: {made} evaluations, {looks} looks at a test split")
+    looks, made = many(len(written.ledger), "look"), many(len(written.evaluations), "evaluation")
+    print_line(f"{written.name}: {made}, {looks} at a test split")
     for missing in written.missing:
         print_line(f"missing: {missing}")
     print_line(f"card: {written.card}")

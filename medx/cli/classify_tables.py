@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from medx.core.console import print_line, print_table
+from medx.core.words import many
 
 if TYPE_CHECKING:
     from classify.measured import Measured
@@ -27,7 +28,7 @@ def print_training(result: TrainResult) -> None:
     where = "out of fold" if result.train_on == "folds" else "val"
     print_metrics(where, result.n_val, result.val, result.val_at_half, result.operating_point)
     if result.skipped:
-        print_line(f"skipped {len(result.skipped)} unreadable images; see metrics.json")
+        print_line(f"skipped {many(len(result.skipped), 'unreadable image')}; see metrics.json")
     print_line(
         f"the threshold was chosen on {_JUDGED_ON[result.train_on]}: "
         f"{result.operating_point_rule}{_describe_range(result)}"

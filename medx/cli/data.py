@@ -13,6 +13,7 @@ from medx.cli.data_import import import_data
 from medx.cli.data_show import show
 from medx.cli.data_split import split
 from medx.cli.options import DataDirOption, JsonOption, OfflineOption
+from medx.core.words import many
 
 app = typer.Typer(help="List, describe and fetch datasets.", no_args_is_help=True)
 app.add_typer(data_synth.app, name="synth")
@@ -96,7 +97,8 @@ def download(
     if json:
         print_json(about)
     else:
-        print_line(f"{about.name}: {sum(about.totals.values())} images at {about.location}")
+        images = many(sum(about.totals.values()), "image")
+        print_line(f"{about.name}: {images} at {about.location}")
 
 
 app.command("split")(split)

@@ -8,6 +8,7 @@ import typer
 
 from medx.cli.data_names import output_name
 from medx.cli.options import DataDirOption, JsonOption, LimitOption, OfflineOption, OutputOption
+from medx.core.words import many
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,9 +69,8 @@ def _print(result: Audit, page: Path) -> None:
 
     made_up = " (synthetic)" if result.synthetic else ""
     splits = ", ".join(f"{count} {name}" for name, count in result.splits.items())
-    print_line(
-        f"{result.dataset}{made_up}: {result.readable} of {result.records} images ({splits})"
-    )
+    images = many(result.records, "image")
+    print_line(f"{result.dataset}{made_up}: {result.readable} of {images} ({splits})")
     if result.findings:
         print_table(
             ((f.severity, f.sentence, f.advice) for f in result.findings),

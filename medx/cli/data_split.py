@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from medx.cli.options import DataDirOption, JsonOption, OfflineOption, SeedOption
+from medx.core.words import many
 from medx.datasets.split.config import SplitConfig, parse_fractions, parse_holdout
 
 if TYPE_CHECKING:
@@ -109,8 +110,9 @@ def _print(result: SplitResult) -> None:
     print_table(_rows(result), columns=("", *names))
     kept = result.kept_together
     print_line(
-        f"kept together: {kept.groups} groups, {kept.repeats} repeated pictures "
-        f"({kept.units} units, the largest of {kept.largest})"
+        f"kept together: {many(kept.groups, 'group')}, {many(kept.repeats, 'repeated picture')} "
+        f"({many(kept.units, 'unit')} that stay whole, the largest of "
+        f"{many(kept.largest, 'record')})"
     )
     print_line(f"leaks: {result.leaks}, dropped: {result.dropped}, unreadable: "
                f"{len(result.unreadable)}, without a split: {result.without_split}")  # fmt: skip

@@ -26,6 +26,7 @@ from medx.cli.options import (
 )
 from medx.core.device import Device
 from medx.core.errors import InputError
+from medx.core.words import many
 from reportgen.config import ReportConfig
 from reportgen.engines import ENGINES
 from reportgen.strategies import STRATEGIES
@@ -228,6 +229,8 @@ def _print_reports(result: ReportSet) -> None:
         rows.append((report.image_id, report.strategy, line, len(report.warnings)))
     print_table(rows, columns=("image", "strategy", "impression", "warnings"))
     if result.failures:
-        print_line(f"{len(result.failures)} reports failed; see {result.run_dir}/metrics.json")
-    print_line(f"{len(result.reports)} reports by {result.engine}: {result.page}")
+        print_line(
+            f"{many(len(result.failures), 'report')} failed; see {result.run_dir}/metrics.json"
+        )
+    print_line(f"{many(len(result.reports), 'report')} by {result.engine}: {result.page}")
     print_line(result.disclaimer)

@@ -20,6 +20,7 @@ from medx.core.files import write_text
 from medx.core.images import Pixels
 from medx.core.settings import DISCLAIMER
 from medx.core.values import Value
+from medx.core.words import many
 from medx.datasets.manifest import Box, Dataset, Record
 
 By = Literal["label", "split", "source"]
@@ -103,8 +104,8 @@ class ContactSheet:
     def title(self) -> str:
         """Dataset, counts, and ``synthetic`` where it is."""
         synthetic = " (synthetic)" if self.dataset.synthetic else ""
-        n = len(self.dataset)
-        return f"{self.dataset.name}{synthetic}: {n} images by {self.by}, seed {self.seed}"
+        images = many(len(self.dataset), "image")
+        return f"{self.dataset.name}{synthetic}: {images} by {self.by}, seed {self.seed}"
 
     @property
     def colours(self) -> dict[str, str]:
@@ -163,7 +164,7 @@ def build_contact_sheet(
         raise InputError(f"no readable image in {dataset.name}", hint="check the dataset")
     if unreadable:
         first = next(iter(unreadable.values()))
-        warn(f"skipped {len(unreadable)} unreadable images, first: {first}")
+        warn(f"skipped {many(len(unreadable), 'unreadable image')}, first: {first}")
     left_out = len(members) - len(rows)
     if left_out:
         warn(f"the {len(rows)} largest of {len(members)} {by}s are shown")
@@ -276,7 +277,7 @@ def _save_png(sheet: ContactSheet, path: Path) -> None:
         path,
         columns=columns,
         title=sheet.title,
-        row_titles=[f"{_shorten(row.name, 28)}\n{row.total} images" for row in sheet.rows],
+        row_titles=[f"{_shorten(row.name, 28)}\n{many(row.total, 'image')}" for row in sheet.rows],
         outlines=[outlines(cell) if cell else [] for cell in cells],
         legend={_shorten(label, 28): colour for label, colour in colours.items()},
     )

@@ -24,6 +24,7 @@ from medx.core import settings
 from medx.core.console import warn
 from medx.core.errors import InputError, MedxError
 from medx.core.images import Pixels
+from medx.core.words import many
 from medx.datasets.decode import decode, decode_in_order, pixel_shape
 from medx.datasets.image_identity import Identity, identify
 from medx.datasets.manifest import Dataset, LoadedPixels
@@ -192,7 +193,8 @@ def _loaded(dataset: Dataset, pixels: Pixels, skipped: dict[int, str]) -> Loaded
     if len(pixels) == 0:
         raise _nothing_readable(dataset)
     if skipped:
-        warn(f"skipped {len(skipped)} unreadable images, first: {next(iter(skipped.values()))}")
+        first = next(iter(skipped.values()))
+        warn(f"skipped {many(len(skipped), 'unreadable image')}, first: {first}")
     return LoadedPixels(
         pixels=pixels,
         records=tuple(r for i, r in enumerate(dataset.records) if i not in skipped),

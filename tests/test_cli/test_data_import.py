@@ -140,7 +140,7 @@ def test_crop_says_what_it_skipped(cli, tmp_path):
     boxes = [("cell", 1, 1, 9, 9), ("cell", 5, 5, 5, 9)]
     write_voc(tmp_path / "voc", {"a.jpg": boxes})
     imported = cli("data", "import", tmp_path / "voc", "--output", tmp_path / "fields")
-    assert "1 boxes have no area" in imported.stderr
+    assert "1 box has no area" in imported.stderr
     cropped = cli("data", "crop", tmp_path / "fields", "--output", tmp_path / "cells")
     assert "skipped 1" in cropped.stderr
     assert "1 crops of 1 images" in cropped.stdout

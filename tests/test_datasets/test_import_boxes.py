@@ -142,8 +142,8 @@ def test_boxes_that_cannot_be_right_are_kept_and_counted(tmp_path):
     imported = import_voc(tmp_path, NONE)
     assert len(imported.records[0].boxes) == 4
     assert imported.notes == (
-        "1 boxes have no area; they are kept",
-        "2 boxes reach outside their image; they are kept",
+        "1 box has no area; kept as given",
+        "2 boxes reach outside the image; kept as given",
     )
 
 

@@ -137,7 +137,7 @@ def test_resume_notices_another_question(
     for items, chosen in changes:
         result = generate_reports(items, concise, chosen, tmp_path, resume=True)
         assert result.resumed == 0
-        assert "1 reports answer another question" in capfd.readouterr().err
+        assert "1 report answers another question" in capfd.readouterr().err
 
 
 def test_a_model_without_system_turn_gets_and_records_none(scripted, concise, make_items, tmp_path):

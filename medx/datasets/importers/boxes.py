@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from medx.core.words import many
 from medx.datasets.manifest import Box
 
 #: No image has pixels beyond this.
@@ -96,6 +97,7 @@ class BoxSanity:
     def notes(self) -> Iterator[str]:
         """Say what was counted."""
         if self.flat:
-            yield f"{self.flat} boxes have no area; they are kept"
+            yield f"{many(self.flat, 'box has', 'boxes have')} no area; kept as given"
         if self.outside:
-            yield f"{self.outside} boxes reach outside their image; they are kept"
+            reach = many(self.outside, "box reaches", "boxes reach")
+            yield f"{reach} outside the image; kept as given"

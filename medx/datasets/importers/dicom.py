@@ -20,6 +20,7 @@ from medx.core.files import atomic_path
 from medx.core.limits import MAX_BYTES
 from medx.core.pseudonyms import Pseudonyms, load_pseudonyms
 from medx.core.quiet import quiet
+from medx.core.words import many
 from medx.datasets.importers.base import Copier, Imported, ImportOptions, Skipped, why_unportable
 from medx.datasets.importers.dicom_labels import DicomLabels, load_dicom_labels
 from medx.datasets.importers.dicom_records import (
@@ -36,6 +37,8 @@ SUFFIXES = frozenset({".dcm", ".dicom"})
 NOT_DICOM = "not DICOM"
 NO_MARK = "no DICOM file: it lacks the mark DICM"
 UNREADABLE = "unreadable DICOM header"
+COPY = "copy of an image already found"
+_SEVERAL = {COPY: "copies of images already found"}
 
 
 def import_dicom(source: Path, options: ImportOptions) -> Imported:
@@ -96,7 +99,8 @@ class _Tree:
 
     @property
     def left_out(self) -> str:
-        counted = ", ".join(f"{n} {kind}" for kind, n in sorted(self.kinds.items()))
+        kinds = sorted(self.kinds.items())
+        counted = ", ".join(many(n, kind, _SEVERAL.get(kind, kind)) for kind, n in kinds)
         return f"left out: {counted}" if counted else ""
 
     def add(self, path: Path) -> None:
@@ -123,7 +127,7 @@ class _Tree:
         if reason := why_unportable(shown):
             self.skipped.append((shown, reason))
         elif instance.id in self.images:
-            self.kinds["copies of images already found"] += 1
+            self.kinds[COPY] += 1
             self._keep_the_larger(instance, path, shown)
         else:
             self.without_patient += instance.by_study
@@ -145,9 +149,10 @@ class _Tree:
         """Return why these files may not be referenced, or nothing."""
         if not self.names_a_patient:
             return ""
+        files = many(self.named_files, "file")
         return (
-            f"{self.named_files} files cannot be referenced: their file or folder names hold the "
-            "name, id or a UID of their own patient, and a manifest would repeat them"
+            f"{files} cannot be referenced: names of files or folders hold the name, id or a "
+            "UID of their own patient, and a manifest would repeat them"
         )
 
     def safe_skipped(self) -> tuple[Skipped, ...]:
@@ -175,7 +180,7 @@ def check_labelled(records: list[Record], labels: DicomLabels | None) -> None:
     """Raise ``InputError`` when a sheet labels none of the images."""
     if labels and not any(record.label for record in records):
         raise InputError(
-            f"the sheet labels none of the {len(records)} images by {labels.key}",
+            f"the sheet labels none of the {many(len(records), 'image')} by {labels.key}",
             hint="choose another column with --label-key",
         )
 
@@ -183,20 +188,28 @@ def check_labelled(records: list[Record], labels: DicomLabels | None) -> None:
 def notes_on(records: list[Record], without_patient: int) -> Iterator[str]:
     """Yield what the user should know of imported DICOM images."""
     if 0 < (labelled := sum(record.label is not None for record in records)) < len(records):
-        yield f"{len(records) - labelled} of {len(records)} images have no label"
+        lacking = many(len(records) - labelled, "image has", "images have")
+        yield f"{lacking} no label, of {len(records)}"
     elif not labelled:
         yield "no image has a label: --labels takes a sheet of them"
     if without_patient:
-        yield f"{without_patient} files name no patient: their group is the study"
+        yield many(
+            without_patient,
+            "file names no patient: its group is the study",
+            "files name no patient: their group is the study",
+        )
     studies = {record.extra.get("study") for record in records}
     if len(studies) > 1 and len({record.group for record in records}) == 1:
         yield f"all {len(studies)} studies have the same patient id: groups keep nothing apart"
     burned = Counter(record.extra.get("burned_in") for record in records)
-    for word, what in (("declared", "say that text is"), ("possible", "may have text")):
+    for word, one, other in (
+        ("declared", "image says that text is", "images say that text is"),
+        ("possible", "image may have text", "images may have text"),
+    ):
         if burned[word]:
             yield (
-                f"{burned[word]} images {what} burnt into the pixels (column burned_in): "
-                "it cannot be removed; look at them before sharing"
+                f"{many(burned[word], one, other)} burnt into the pixels (column burned_in): "
+                "it cannot be removed; look before sharing"
             )
 
 

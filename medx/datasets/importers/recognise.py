@@ -11,6 +11,7 @@ from typing import Any
 
 from medx.core.errors import InputError
 from medx.core.images import IMAGE_SUFFIXES
+from medx.core.words import many
 from medx.datasets.importers.dicom_records import has_preamble
 from medx.datasets.importers.sheets import TABLE_SUFFIXES
 from medx.datasets.manifest_files import ABOUT_FILE
@@ -89,11 +90,11 @@ def _clues(folder: Path, files: list[Path]) -> list[tuple[str, str]]:
     kinds = Counter(path.suffix.lower() for path in files)
     clues = []
     if kinds[".xml"]:
-        clues.append(("voc", f"{kinds['.xml']} XML files"))
+        clues.append(("voc", many(kinds[".xml"], "XML file")))
     jsons = Counter(_of_json(path) for path in _first(files, ".json"))
     clues += [(name, "its JSON files") for name in jsons if name]
     if DICOM & kinds.keys():
-        clues.append(("dicom", f"{sum(kinds[s] for s in DICOM)} DICOM files"))
+        clues.append(("dicom", many(sum(kinds[s] for s in DICOM), "DICOM file")))
     elif any(has_preamble(path) for path in _first(files, "")):
         clues.append(("dicom", "DICOM files without a suffix"))
     own = (folder / ABOUT_FILE).is_file()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from medx.core.errors import InputError, UnknownNameError
 from medx.core.pseudonyms import load_pseudonyms
+from medx.core.words import many
 from medx.datasets.importers.base import Imported, ImportOptions, Skipped, with_unique_ids
 from medx.datasets.importers.folder import SPLIT_NAMES
 from medx.datasets.importers.images import ImageFinder
@@ -70,7 +71,7 @@ def import_table(source: Path, options: ImportOptions) -> Imported:
     records, skipped = _records(rows, columns, ImageFinder(root))
     if not records:
         raise InputError(
-            f"none of the {len(rows)} images of {path} was found below {root}; "
+            f"none of the {many(len(rows), 'image')} of {path} was found below {root}; "
             f"first: {': '.join(skipped[0])}",
             hint="name their folder with --images, or the column with --path-column",
         )

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pydantic import Field
 
 from medx.core.values import Value
+from medx.core.words import many
 from medx.datasets.manifest import Record
 
 
@@ -106,7 +107,9 @@ def find_shortfalls(parts: Sequence[SplitPart]) -> list[str]:
         if lacking and label:
             held = sum(part.labels.get(label, 0) for part in parts)
             where = " and ".join(lacking)
-            sentences.append(f"no {label!r} in {where}: {held} records have it")
+            sentences.append(
+                f"no {label!r} in {where}: {many(held, 'record has', 'records have')} it"
+            )
     return sentences
 
 
