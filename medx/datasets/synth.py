@@ -8,9 +8,12 @@ from pathlib import Path
 
 from pydantic import Field
 
+from medx.core.console import warn
 from medx.core.errors import InputError, UnknownNameError
 from medx.core.settings import DISCLAIMER
 from medx.core.values import Value
+from medx.core.words import many
+from medx.datasets.manifest import SPLITS
 from medx.datasets.manifest_files import load_manifest
 from medx.datasets.phantoms.config import FINDINGS, DefectConfig, PhantomConfig
 from medx.datasets.phantoms.dataset import write_phantom_dataset
@@ -44,7 +47,7 @@ def synthesise_cxr(config: PhantomConfig, defects: DefectConfig, folder: Path) -
         InputError: When the folder holds something, or a defect cannot be put in.
     """
     _check_free(folder)
-    return _describe(folder, write_phantom_dataset(config, folder, defects=defects))
+    return _describe(folder, write_phantom_dataset(config, folder, defects=defects), unit="patient")
 
 
 def synthesise_smear(config: SmearConfig, folder: Path, *, jpeg: bool = False) -> SynthResult:
@@ -55,7 +58,7 @@ def synthesise_smear(config: SmearConfig, folder: Path, *, jpeg: bool = False) -
     """
     _check_free(folder)
     write_smear_dataset(config, folder, jpeg=jpeg)
-    return _describe(folder, None)
+    return _describe(folder, None, unit="slide")
 
 
 def parse_prevalence(text: str) -> Mapping[str, float]:
@@ -101,8 +104,12 @@ def _check_free(folder: Path) -> None:
         raise InputError(f"{folder} is not empty", hint="name a new folder with --output")
 
 
-def _describe(folder: Path, truth: Truth | None) -> SynthResult:
+def _describe(folder: Path, truth: Truth | None, *, unit: str) -> SynthResult:
     dataset = load_manifest(folder)
+    if missing := [split for split in SPLITS if split not in dataset.splits]:
+        groups = {record.group for record in dataset.records}
+        few = many(len(groups), f"{unit} is", f"{unit}s are")
+        warn(f"no {' and no '.join(missing)} split: {few} too few for all three; raise --count")
     labels: dict[str, Counter[str]] = {name: Counter() for name in dataset.classes}
     boxes: dict[str, Counter[str]] = {}
     for record in dataset.records:

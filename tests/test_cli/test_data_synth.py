@@ -34,6 +34,15 @@ def test_smears_are_drawn_as_asked(cli, tmp_path):
     assert dataset.read(dataset.records[0]).native_size == (128, 160)
 
 
+def test_too_few_images_for_three_splits_are_warned_of(cli, tmp_path):
+    small = ("phantom-smear", "--size", 128, "--count", 4, "--cells", 2)
+    few = cli("data", "synth", *small, "--output", tmp_path / "few")
+    assert few.exit_code == 0
+    assert "warning: no val and no test split: 1 slide is too few for all three" in few.stderr
+    enough = cli("data", "synth", *small, "--fields-per-slide", 1, "--output", tmp_path / "enough")
+    assert "warning" not in enough.stderr
+
+
 def test_the_table_says_synthetic_and_what_was_spoilt(cli, tmp_path):
     args = ("--count", 10, "--size", 16, "--duplicates", 0.2)
     shown = cli("data", "synth", "phantom-cxr", "--output", tmp_path / "d", *args).stdout
