@@ -195,5 +195,5 @@ def _unavailable(flag: str, size: int, reason: str) -> NoReturn:
     raise DataUnavailableError(
         f"{name} is not on this machine {reason}",
         hint=f"put {name} into {settings.cache_dir() / 'medmnist'} or pass --data-dir, "
-        "or use the built-in synthetic data: --dataset phantom-cxr",
+        "or use the built-in synthetic dataset phantom-cxr",
     )

@@ -80,7 +80,7 @@ def test_nobody_needs_a_home_to_read_a_file_at_hand(tmp_path, monkeypatch):
 def test_absent_data_says_where_to_put_it_and_what_else_there_is():
     with pytest.raises(DataUnavailableError, match=r"pneumoniamnist\.npz") as caught:
         load_dataset("pneumoniamnist")
-    assert "--dataset phantom-cxr" in caught.value.hint
+    assert caught.value.hint.endswith("or use the built-in synthetic dataset phantom-cxr")
     assert default_dataset() == "phantom-cxr"
 
 
