@@ -21,7 +21,7 @@ from classify.paired_tests import Difference, compare_accuracy, compare_auroc, h
 from classify.predict import Classifier, load_classifier
 from classify.results import Skipped
 from classify.runs import dataset_key, find_train_run, trained_on
-from classify.scoring import Scored, score
+from classify.scoring import Scored, score, split_to_measure
 from classify.shared_classes import map_labels
 from medx.core.console import track
 from medx.core.errors import InputError
@@ -42,12 +42,14 @@ class Entry:
     Args:
         classifier: The run.
         dataset: All of the dataset, labels mapped.
+        split: What of it was measured.
         scored: What the run says of the split.
         how: How its intervals are made.
     """
 
     classifier: Classifier
     dataset: Dataset
+    split: str
     scored: Scored
     how: Bootstrap
 
@@ -83,7 +85,7 @@ def compare_runs(
     for folder, dataset in track(pairs, "measuring"):
         entry = _enter(classifiers[folder], dataset, config)
         if entry.scored.met_test:
-            record_evaluation(folder, dataset.name, config.split, len(entry.scored.records))
+            record_evaluation(folder, dataset.name, entry.split, len(entry.scored.records))
         entries.append(entry)
         rows.append(_row(entry, count_evaluations(folder, dataset.name)))
     gaps, gap_notes = _all_gaps(
@@ -114,9 +116,10 @@ def _load(name: str, config: CompareConfig, data_dir: Path | None) -> Dataset:
 def _enter(
     classifier: Classifier, dataset: Dataset, config: CompareConfig, split: str | None = None
 ) -> Entry:
-    scored = score(classifier, dataset.split(split or config.split, limit=config.limit))
+    split = split_to_measure(dataset, split or config.split)
+    scored = score(classifier, dataset.split(split, limit=config.limit))
     how = Bootstrap(groups=scored.groups, resamples=config.resamples, seed=config.seed)
-    return Entry(classifier=classifier, dataset=dataset, scored=scored, how=how)
+    return Entry(classifier=classifier, dataset=dataset, split=split, scored=scored, how=how)
 
 
 def _row(entry: Entry, looks: int) -> ComparedRun:
@@ -127,6 +130,7 @@ def _row(entry: Entry, looks: int) -> ComparedRun:
         trained_on=about.dataset,
         dataset=entry.dataset.name,
         synthetic=entry.dataset.synthetic,
+        split=entry.split,
         n=len(entry.scored.records),
         classes=list(entry.classifier.classes),
         absent=list(shared.absent),
@@ -153,14 +157,14 @@ def _all_gaps(
                 "among the datasets: no gap can be stated"
             )
             continue
-        inside = f"{home.dataset.name} {config.split}"
+        inside = f"{home.dataset.name} {home.split}"
         if learned_from_val(folders[classifier]):
             notes.append(f"{classifier.name} learned from val too: no gap from val can be stated")
         elif config.split == "test" and "val" in home.dataset.splits:
             val = _enter(classifier, home.dataset, config, "val")
             gaps.append(_gap(val, f"{home.dataset.name} val", home, inside))
         gaps += [
-            _gap(home, inside, entry, f"{entry.dataset.name} {config.split}")
+            _gap(home, inside, entry, f"{entry.dataset.name} {entry.split}")
             for entry in mine
             if entry is not home
         ]

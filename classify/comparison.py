@@ -17,6 +17,7 @@ class ComparedRun(Value):
     trained_on: str
     dataset: str
     synthetic: bool
+    split: str
     n: int
     classes: list[str]
     absent: list[str] = Field(description="Classes of the classifier that the dataset lacks.")

@@ -28,7 +28,7 @@ from classify.predict import Classifier, load_classifier
 from classify.prediction_files import predictions_csv
 from classify.reliability import BINNING, confidence, reliability_bins
 from classify.results import EvaluationResult, Skipped
-from classify.scoring import Scored, score
+from classify.scoring import Scored, score, split_to_measure
 from classify.selection import HALF
 from classify.shared_classes import map_labels
 from classify.subgroups import check_columns, measure_subgroups
@@ -67,7 +67,7 @@ def evaluate(
     Args:
         run_dir: Folder of the train run.
         dataset: What is measured is what its classes share with the classifier's, by name.
-        split: ``train``, ``val``, ``test`` or ``all``.
+        split: ``train``, ``val``, ``test`` or ``all``; a dataset without splits is all test.
         output_dir: Gets ``metrics.json``, ``predictions.csv``, figures and ``index.html``; None
             makes a new run folder.
         limit: Use only the first N records.
@@ -86,6 +86,7 @@ def evaluate(
         UnknownNameError: When the split or a column does not exist.
         CheckpointError: When the train run is unfinished or damaged.
     """
+    split = split_to_measure(dataset, split)
     config = EvaluateConfig(
         run=str(run_dir),
         dataset=dataset.name,

@@ -13,7 +13,7 @@ from classify.explain_material import Material, files_as_dataset, gather
 from classify.explain_page import save_page
 from classify.explain_results import Explained, Explanation, Localisation, Sanity
 from classify.heatmaps import explain_images, explained_layer, load_method
-from classify.ledger import count_evaluations, record_evaluation
+from classify.ledger import count_evaluations, meets_test, record_evaluation
 from classify.localisation import Boxed, find_boxed, measure_localisation
 from classify.outcomes import Case, choose_cases, count_outcomes
 from classify.overlays import draw_overlay, save_overlay, unused_names
@@ -58,7 +58,7 @@ def explain(
     material = gather(classifier, part)
     looks = 0
     if material.truth is not None:
-        if any(record.split == "test" for record in material.records):
+        if meets_test(material.records):
             record_evaluation(train_dir, part.name, config.split, len(material.records))
         looks = count_evaluations(train_dir, part.name)
     return _explain(

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from medx.core.ledger import LEDGER_FILE, append_entry, read_entries
 from medx.core.runs import load_config
+from medx.datasets.manifest import Record
 
 
 def record_evaluation(train_dir: Path, dataset: str, split: str, n: int) -> None:
     """Append one evaluation that included test images."""
     append_entry(train_dir / LEDGER_FILE, dataset=dataset, split=split, n=n)
+
+
+def meets_test(records: Iterable[Record]) -> bool:
+    """Return whether any record is one that training neither learns from nor selects on."""
+    return any(record.split not in ("train", "val") for record in records)
 
 
 def read_ledger(train_dir: Path) -> list[dict[str, Any]]:

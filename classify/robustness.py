@@ -14,7 +14,7 @@ from classify.corruptions import CORRUPTIONS, SEVERITIES, Corruption
 from classify.data import check_labels
 from classify.explain_config import RobustnessConfig
 from classify.heatmaps import predicted_classes
-from classify.ledger import count_evaluations, record_evaluation
+from classify.ledger import count_evaluations, meets_test, record_evaluation
 from classify.metrics import Case, sample_metrics
 from classify.predict import Classifier, load_classifier
 from classify.results import Skipped
@@ -76,7 +76,7 @@ def measure_robustness(
     target_of = _class_index(classifier, part)
     loaded = part.load_pixels(classifier.size)
     target = np.array([target_of[str(record.label)] for record in loaded.records], np.int64)
-    if any(record.split == "test" for record in loaded.records):
+    if meets_test(loaded.records):
         record_evaluation(train_dir, part.name, config.split, len(target))
     how = Bootstrap(groups=groups_of(loaded.records), resamples=config.resamples, seed=config.seed)
     pixels = np.stack([classifier.fit(image) for image in loaded.pixels])

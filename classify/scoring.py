@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from classify.ledger import meets_test
 from classify.metrics import Case
 from classify.operating_points import apply_operating_point
 from classify.predict import Classifier
 from classify.selection import groups_of
 from classify.shared_classes import SharedClasses, share_classes
-from medx.core.console import warn
+from medx.core.console import note, warn
 from medx.core.images import Pixels
 from medx.datasets.manifest import Dataset, Record
 
@@ -59,8 +60,16 @@ class Scored:
 
     @property
     def met_test(self) -> bool:
-        """Whether any image is of a test split."""
-        return any(record.split == "test" for record in self.records)
+        """Whether any image is one to be judged by alone."""
+        return meets_test(self.records)
+
+
+def split_to_measure(dataset: Dataset, split: str) -> str:
+    """Return ``split``, but ``all``, and say so, for the test split of a dataset without splits."""
+    if split != "test" or dataset.splits:
+        return split
+    note(f"{dataset.name} has no splits: all of it is measured")
+    return "all"
 
 
 def score(classifier: Classifier, part: Dataset) -> Scored:

@@ -64,14 +64,14 @@ def print_comparison(result: Comparison) -> None:
         (
             (
                 row.classifier,
-                f"{row.dataset}{' (synthetic)' if row.synthetic else ''}",
+                f"{row.dataset}{' (synthetic)' if row.synthetic else ''}, {row.split}",
                 row.n,
                 *(row.metrics.get(name) for name in result.shown),
                 row.test_evaluations,
             )
             for row in result.rows
         ),
-        columns=("run", f"dataset, {result.split}", "n", *result.shown, "looks at test"),
+        columns=("run", "dataset", "n", *result.shown, "looks at test"),
     )
     for name, levels in result.chance.items():
         said = ", ".join(f"{k} {v:.3f}" for k, v in levels.items() if k in result.shown)

@@ -89,6 +89,16 @@ def test_gaps_go_from_val_to_test_and_from_home_to_elsewhere(runs, compare, bina
     assert list(result.chance) == ["binary", "external"]
 
 
+def test_an_external_set_without_splits_is_compared_whole(runs, compare, binary):
+    whole = tuple(replace(r, split=None) for r in binary.split("test").records)
+    result = compare(runs, replace(binary, records=whole, name="external"))
+    assert [(row.dataset, row.split) for row in result.rows[::2]] == [
+        ("binary", "test"), ("external", "all")
+    ]  # fmt: skip
+    assert {gap.end for gap in result.gaps} == {"binary test", "external all"}
+    assert [row.test_evaluations for row in result.rows] == [1, 1, 1, 1]
+
+
 def test_named_patients_make_the_tests_resample_them(runs, compare, binary):
     grouped = replace(
         binary,

@@ -216,6 +216,16 @@ def test_unknown_classes_are_left_out_or_mapped_to_known_ones(run_dir, multiclas
         evaluate(run_dir, multiclass, label_map="colums=rows")
 
 
+def test_a_set_without_splits_is_measured_whole_as_test(run_dir, binary, tmp_path, capfd):
+    records = tuple(replace(r, split=None) for r in binary.split("test").records)
+    external = replace(binary, records=records, name="external")
+    result = evaluate(run_dir, external, output_dir=tmp_path / "out", resamples=10)
+    assert (result.split, result.n, result.test_evaluations) == ("all", 60, 1)
+    assert "external has no splits: all of it is measured" in capfd.readouterr().err
+    with pytest.raises(UnknownNameError, match="split of external"):
+        evaluate(run_dir, external, "val")
+
+
 def test_one_known_class_alone_is_measured(run_dir, binary, tmp_path):
     only = replace(binary.where(lambda r: r.label == "rows"), classes=("rows",), name="external")
     result = evaluate(run_dir, only, output_dir=tmp_path / "out", resamples=5)
