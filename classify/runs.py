@@ -30,7 +30,9 @@ def find_train_run(dataset: str, run: str | None = None) -> Path:
     """
     if run is not None:
         named = settings.output_dir() / SUBSYSTEM / COMMAND / run
-        folder = Path(run) if Path(run).is_dir() or not named.is_dir() else named
+        # A folder of data may be called as a run is.
+        own = (Path(run) / "config.yaml").is_file() or not named.is_dir()
+        folder = Path(run) if own else named
         load_config(folder)
         return folder
     found = latest_run(SUBSYSTEM, COMMAND, dataset=dataset_key(dataset))

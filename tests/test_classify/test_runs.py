@@ -48,6 +48,12 @@ def test_a_run_may_be_named_and_brings_its_dataset():
         choose_run("nowhere", None, None)
 
 
+def test_a_dataset_folder_called_as_a_run_does_not_hide_it(tmp_path):
+    folder = make_run("bone", "bone")
+    (tmp_path / "bone").mkdir()
+    assert find_train_run("", "bone") == folder
+
+
 def test_a_config_without_a_dataset_is_damaged():
     folder = make_run("mine", "5")
     with pytest.raises(CheckpointError, match="does not say the dataset"):
