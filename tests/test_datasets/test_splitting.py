@@ -142,6 +142,14 @@ def test_a_holdout_may_name_any_column():
     assert Counter(r.split for r in records) == {"train": 30, "val": 6, "test": 4}
 
 
+def test_an_official_test_split_stays_when_val_is_drawn_from_its_train():
+    rows = [(i, "ab"[i % 2], f"p{i // 2}", None, "test" if i >= 30 else "train") for i in range(40)]
+    config = SplitConfig(holdout=Holdout(column="split", values=("test",)))
+    records = split_dataset(build(rows), config).records
+    assert {r.id for r in records if r.split == "test"} == {f"r{i}" for i in range(30, 40)}
+    assert Counter(r.split for r in records) == {"train": 24, "val": 6, "test": 10}
+
+
 def test_records_of_no_source_are_not_held_out_and_said_so(capfd):
     rows = [(i, "a", None, ["A", "B", None][i % 3]) for i in range(30)]
     config = SplitConfig(holdout=Holdout(column="source", values=("B",)))

@@ -20,6 +20,9 @@ from medx.datasets.split.result import (
 )
 from medx.datasets.split.units import find_units, hash_images
 
+#: What a holdout may go by besides columns of one's own.
+OWN_COLUMNS = ("group", "label", "source", "split")
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Splitting:
@@ -96,15 +99,15 @@ def _split(
             raise InputError("the dataset has no split to keep")
         kept, dropped = _settle(records, hashes, config)
         return kept, dropped
-    blank = [replace(record, split=None) for record in records]
     if config.holdout:
-        marked = _mark_held_out(blank, config.holdout)
+        marked = _mark_held_out(records, config.holdout)
         kept, dropped = _settle(marked, hashes, config)
         held = {record.id for record in kept if record.split == "test"}
         rest = [record for record in kept if record.id not in held]
         shares = {name: share for name, share in _shares(config).items() if name != "test"}
         placed = {record.id: record for record in _place(rest, hashes, shares, config)}
         return [placed.get(record.id, record) for record in kept], dropped
+    blank = [replace(record, split=None) for record in records]
     kept, dropped = _settle(blank, hashes, config)
     shares = {name: share or 0.0 for name, share in wanted_shares(config).items()}
     return _place(kept, hashes, shares, config), dropped
@@ -175,13 +178,14 @@ def _mark_held_out(records: Sequence[Record], holdout: Holdout) -> list[Record]:
 
 
 def _value(record: Record, column: str) -> str | None:
-    own = {"source": record.source, "group": record.group, "label": record.label}
-    return (own[column] if column in own else record.extra.get(column)) or None
+    if column in OWN_COLUMNS:
+        return getattr(record, column) or None
+    return record.extra.get(column) or None
 
 
 def _columns(records: Sequence[Record]) -> list[str]:
     """Return the columns that hold something to hold out by."""
-    names = {"group", "label", "source", *(name for record in records for name in record.extra)}
+    names = {*OWN_COLUMNS, *(name for record in records for name in record.extra)}
     return sorted(name for name in names if any(_value(record, name) for record in records))
 
 
