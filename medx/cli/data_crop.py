@@ -59,7 +59,8 @@ def crop(
             f"skipped {len(summary.skipped)}, listed in skipped.csv; first: "
             f"{first.path}: {first.reason}"
         )
-    print_line(f"{summary.name}: {summary.crops} crops of {summary.parents} images")
+    made_up = " (synthetic)" if summary.synthetic else ""
+    print_line(f"{summary.name}{made_up}: {summary.crops} crops of {summary.parents} images")
     splits = list(summary.counts)
     print_table(
         (

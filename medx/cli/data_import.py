@@ -148,7 +148,8 @@ def _print_summary(summary: ImportSummary) -> None:
 
     for line in summary.notes:
         note(line)
-    print_line(f"{summary.name}: {summary.images} images")
+    made_up = " (synthetic)" if summary.synthetic else ""
+    print_line(f"{summary.name}{made_up}: {summary.images} images")
     splits = list(summary.counts)
     labels = sorted({label for counts in summary.counts.values() for label in counts})
     print_table(

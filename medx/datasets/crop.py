@@ -48,6 +48,7 @@ class CropSummary(Value):
 
     schema_version: int = 1
     name: str
+    synthetic: bool
     folder: str
     parents: int = Field(description="Images at least one object was cut from.")
     crops: int
@@ -102,6 +103,7 @@ def crop_dataset(
             write_skipped(cutter.skipped, folder / SKIPPED_FILE)
     return CropSummary(
         name=crops.name,
+        synthetic=crops.synthetic,
         folder=str(output),
         parents=len({record.extra["parent"] for record in records}),
         crops=len(records),

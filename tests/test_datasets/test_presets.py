@@ -149,6 +149,15 @@ def test_an_absent_preset_says_what_to_fetch_and_where_to_put_it(tmp_path, name,
     assert len(read_source("bccd").records) == 1
 
 
+def test_drawn_pictures_in_a_presets_layout_are_not_the_publishers(tmp_path, monkeypatch):
+    monkeypatch.setenv("MEDX_DATA_DIR", str(tmp_path))
+    (write_bbbc041(tmp_path / "bbbc041") / "dataset.yaml").write_text("synthetic: true\n")
+    for imported in (read_source("bbbc041"), read_source(str(tmp_path / "bbbc041"), "bbbc041")):
+        assert imported.synthetic
+        assert (imported.licence, imported.citation) == ("", "")
+        assert imported.description == "Synthetic pictures in the layout of bbbc041."
+
+
 def test_synthetic_data_stays_synthetic(tmp_path):
     folder = write_bbbc041(tmp_path) / "malaria"
     assert not read_source(str(folder)).synthetic

@@ -37,6 +37,7 @@ class ImportSummary(Value):
 
     schema_version: int = 1
     name: str
+    synthetic: bool
     folder: str
     root: str = Field(description="Folder the image paths start from.")
     copied: bool
@@ -220,6 +221,7 @@ def summarise(
     records = dataset.records
     return ImportSummary(
         name=dataset.name,
+        synthetic=dataset.synthetic,
         folder=str(output),
         root=str(output if copied else imported.root),
         copied=copied,

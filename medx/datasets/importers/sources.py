@@ -66,7 +66,7 @@ def read_source(
         )
     _check_columns(options, format_name)
     if preset := PRESETS.get(format_name):
-        return import_preset(preset, path, options)
+        return _import_preset(preset, path, options)
     importer: Importer = FORMATS.load(format_name)
     imported = importer(path, options)
     return replace(
@@ -85,6 +85,15 @@ def _check_columns(options: ImportOptions, format_name: str) -> None:
         raise InputError(f"{name} is for tables, not for {format_name}", hint="use --format table")
 
 
+def _import_preset(preset: Preset, path: Path, options: ImportOptions) -> Imported:
+    imported = import_preset(preset, path, options)
+    if not _is_synthetic(path):
+        return imported
+    # Drawn pictures in the layout of a publisher are not the publisher's.
+    description = f"Synthetic pictures in the layout of {preset.name}."
+    return replace(imported, synthetic=True, licence="", citation="", description=description)
+
+
 def _is_synthetic(path: Path) -> bool:
     """Return True when a ``dataset.yaml`` beside the source says that nobody is in its pictures."""
     about = (path if path.is_dir() else path.parent) / ABOUT_FILE
@@ -100,7 +109,7 @@ def _read_named(name: str, format_name: str, options: ImportOptions, *, download
         found = medmnist.load_medmnist(name, download=download).location
         return read_source(found, "medmnist", options)
     if name in PRESETS and format_name in (AUTO, name):
-        return import_preset(PRESETS[name], find_preset(PRESETS[name], download), options)
+        return _import_preset(PRESETS[name], find_preset(PRESETS[name], download), options)
     if "/" in name or Path(name).suffix:
         raise InputError(f"no such file or folder: {name}", hint="check the path")
     raise UnknownNameError("source", name, [*PRESETS, *medmnist.registry()])
