@@ -10,6 +10,7 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 
+from medx.core.children import choose_workers, run_in_children
 from medx.core.console import track
 from medx.core.errors import MedxError
 from medx.core.images import Image, Pixels
@@ -22,7 +23,6 @@ from medx.datasets.audit.features import (
 )
 from medx.datasets.manifest import Dataset, Record
 from medx.datasets.manifest_files import FileReader
-from medx.datasets.phantoms.workers import choose_workers, render_in_children
 
 Bools = npt.NDArray[np.bool_]
 
@@ -87,7 +87,7 @@ def scan_dataset(dataset: Dataset) -> Scan:
     """Decode every image once, in several processes when that pays, and keep its features."""
     features = _Columns(len(dataset))
     unreadable = []
-    measured = render_in_children(
+    measured = run_in_children(
         _measure,
         (dataset.records, dataset.reader),
         count=len(dataset),

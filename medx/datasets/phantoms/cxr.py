@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from medx.core.children import choose_workers, run_in_children
 from medx.datasets.phantoms.anatomy import draw_anatomy, draw_pose
 from medx.datasets.phantoms.config import CENTRES, DISCLAIMER, FINDINGS, NORMAL, PhantomConfig
 from medx.datasets.phantoms.exposure import expose, exposure_window, line_integral, style_of
@@ -22,7 +23,6 @@ from medx.datasets.phantoms.findings import (
 )
 from medx.datasets.phantoms.text import TERMS, write_caption, write_report
 from medx.datasets.phantoms.thorax import build_thorax
-from medx.datasets.phantoms.workers import choose_workers, render_in_children
 
 __all__ = [
     "CENTRES",
@@ -106,7 +106,7 @@ def generate_phantoms(config: PhantomConfig, *, workers: int | None = None) -> I
     if workers is None:
         workers = choose_workers(config.count * pixels, each=pixels)
     config = replace(config, prevalence=dict(config.prevalence))  # a dict travels to any child
-    return render_in_children(
+    return run_in_children(
         render_phantom, config, count=config.count, pixels=pixels, workers=workers
     )
 

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import zoom
 
+from medx.core.children import choose_workers, run_in_children
 from medx.datasets.phantoms.anatomy import float32
 from medx.datasets.phantoms.blood_cells import (
     LEUKOCYTE_KINDS,
@@ -35,7 +36,6 @@ from medx.datasets.phantoms.smear_config import (
     SmearConfig,
 )
 from medx.datasets.phantoms.stains import photograph, style_of
-from medx.datasets.phantoms.workers import choose_workers, render_in_children
 
 STAGE_SHARES = (0.45, 0.25, 0.15, 0.15)  # in the order of STAGES
 DIFFICULT_SHARE = 0.004  # of red cells: a platelet or a speck of stain lies on them
@@ -113,9 +113,7 @@ def generate_fields(config: SmearConfig, *, workers: int | None = None) -> Itera
     pixels = config.width * config.height
     if workers is None:
         workers = choose_workers(config.count * pixels, each=pixels)
-    return render_in_children(
-        render_field, config, count=config.count, pixels=pixels, workers=workers
-    )
+    return run_in_children(render_field, config, count=config.count, pixels=pixels, workers=workers)
 
 
 def _paint(canvas: Canvas, config: SmearConfig, rng: np.random.Generator) -> list[SmearObject]:
