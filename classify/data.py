@@ -83,11 +83,13 @@ def training_splits(dataset: Dataset, *, limit: int | None = None) -> tuple[Data
     """
     missing = [name for name in ("train", "val") if name not in dataset.splits]
     if missing:
+        # An official test split stays what it is; val is drawn from its train.
+        kept = " --holdout split=test" if {"train", "test"} <= {*dataset.splits} else ""
         force = " --force" if dataset.splits else ""
         raise InputError(
             f"{dataset.name} has no {' and no '.join(missing)} split",
-            hint="training learns from train and selects on val; make both with: "
-            f"medx data split {shlex.quote(dataset.location)}{force}",
+            hint="training learns from train and selects on val; make them with: "
+            f"medx data split {shlex.quote(dataset.location)}{kept}{force}",
         )
     parts = tuple(dataset.split(name, limit=limit) for name in ("train", "val"))
     for name, part in zip(("train", "val"), parts, strict=True):

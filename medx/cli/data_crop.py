@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from medx.cli.options import DataDirOption, JsonOption
+from medx.core.words import many
 
 
 def crop(
@@ -60,7 +61,8 @@ def crop(
             f"{first.path}: {first.reason}"
         )
     made_up = " (synthetic)" if summary.synthetic else ""
-    print_line(f"{summary.name}{made_up}: {summary.crops} crops of {summary.parents} images")
+    crops, parents = many(summary.crops, "crop"), many(summary.parents, "image")
+    print_line(f"{summary.name}{made_up}: {crops} of {parents}")
     splits = list(summary.counts)
     print_table(
         (

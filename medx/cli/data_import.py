@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from medx.cli.options import JsonOption, OfflineOption
+from medx.core.words import many
 
 if TYPE_CHECKING:
     from medx.datasets.importers.saving import ImportSummary
@@ -149,7 +150,7 @@ def _print_summary(summary: ImportSummary) -> None:
     for line in summary.notes:
         note(line)
     made_up = " (synthetic)" if summary.synthetic else ""
-    print_line(f"{summary.name}{made_up}: {summary.images} images")
+    print_line(f"{summary.name}{made_up}: {many(summary.images, 'image')}")
     splits = list(summary.counts)
     labels = sorted({label for counts in summary.counts.values() for label in counts})
     print_table(
@@ -159,7 +160,7 @@ def _print_summary(summary: ImportSummary) -> None:
     if summary.boxes:
         print_table(summary.boxes.items(), columns=("class", "boxes"))
     if summary.dropped:
-        note(f"{summary.dropped} images were left out by the label map")
+        note(f"{many(summary.dropped, 'image was', 'images were')} left out by the label map")
     if summary.skipped:
         first = summary.skipped[0]
         warn(

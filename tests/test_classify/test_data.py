@@ -80,7 +80,11 @@ def test_a_missing_split_is_named(two_class):
     dataset = load_manifest(two_class).split("train")
     with pytest.raises(InputError, match="has no val split") as raised:
         training_splits(dataset)
-    assert raised.value.hint.endswith(f"make both with: medx data split {two_class} --force")
+    assert raised.value.hint.endswith(f"make them with: medx data split {two_class} --force")
+    dataset = load_manifest(two_class).where(lambda record: record.split != "val")
+    with pytest.raises(InputError, match="has no val split") as raised:
+        training_splits(dataset)
+    assert raised.value.hint.endswith("--holdout split=test --force")
 
 
 def test_a_class_absent_from_a_split_is_a_warning(three_class, capfd):

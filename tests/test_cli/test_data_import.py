@@ -143,7 +143,7 @@ def test_crop_says_what_it_skipped(cli, tmp_path):
     assert "1 box has no area" in imported.stderr
     cropped = cli("data", "crop", tmp_path / "fields", "--output", tmp_path / "cells")
     assert "skipped 1" in cropped.stderr
-    assert "1 crops of 1 images" in cropped.stdout
+    assert "1 crop of 1 image" in cropped.stdout
 
 
 def test_the_real_blood_fields_give_every_cell(cli, tmp_path, real_data):

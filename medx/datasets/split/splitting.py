@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from medx.core.console import warn
 from medx.core.errors import InputError, UnknownNameError
+from medx.core.words import many
 from medx.datasets.manifest import SPLITS, Dataset, Record
 from medx.datasets.split.assign import assign_units, build_units
 from medx.datasets.split.config import Holdout, SplitConfig
@@ -53,7 +54,8 @@ def split_dataset(dataset: Dataset, config: SplitConfig) -> Splitting:
     hashes, unreadable = hash_images(dataset)
     if unreadable:
         first = next(iter(unreadable.values()))
-        warn(f"{len(unreadable)} unreadable images stay without a split, first: {first}")
+        stay = many(len(unreadable), "unreadable image stays", "unreadable images stay")
+        warn(f"{stay} without a split, first: {first}")
     readable = [record for record in dataset.records if record.id in hashes]
     if not readable:
         raise InputError(f"no readable image in {dataset.name}", hint="check the dataset")
@@ -170,7 +172,8 @@ def _mark_held_out(records: Sequence[Record], holdout: Holdout) -> list[Record]:
     if named == {*holdout.values} and not found[None]:
         raise InputError(f"--holdout {holdout} leaves nothing to train on")
     if found[None]:
-        warn(f"{found[None]} records have no {holdout.column}: they are not held out")
+        lacking = many(found[None], "record has", "records have")
+        warn(f"{lacking} no {holdout.column}: not held out")
     held = {*holdout.values}
     return [
         replace(r, split="test" if _value(r, holdout.column) in held else "train") for r in records
