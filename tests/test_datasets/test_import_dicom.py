@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from test_core.image_seeds import deflate
 from test_datasets.dicom_files import identifying, leaks, write_dicom
 
+from medx.core import limits
 from medx.core.errors import InputError
 from medx.core.images import read_image
 from medx.datasets.importers.base import ImportOptions
@@ -131,6 +133,19 @@ def test_a_broken_copy_does_not_stand_in_for_the_whole_file(cli, tmp_path):
     (tmp_path / "in" / "c.dcm").write_bytes(whole[:-2000])
     import_tree(cli, tmp_path / "in", tmp_path / "d")
     assert [r.path for r in load_manifest(tmp_path / "d").records] == ["b.dcm"]
+
+
+def test_deflated_files_are_read_and_bombs_are_not(cli, tmp_path, monkeypatch):
+    monkeypatch.setattr(limits, "MAX_INFLATED", 1 << 20)
+    for name, private in (("a", b""), ("b", bytes(20 << 20))):
+        dataset = write_dicom(tmp_path / "tree" / f"{name}.dcm")
+        dataset.add_new(0x00091001, "OB", private)
+        (tmp_path / "tree" / f"{name}.dcm").write_bytes(deflate(dataset))
+    result = import_tree(cli, tmp_path / "tree", tmp_path / "d", "--copy").json
+    assert [skipped["path"] for skipped in result["skipped"]] == ["b.dcm"]
+    assert len(load_manifest(tmp_path / "d").records) == 1
+    copied = read_image(next((tmp_path / "d" / "images").iterdir()))
+    assert np.array_equal(copied.pixels, read_image(tmp_path / "tree" / "a.dcm").pixels)
 
 
 def test_damaged_files_are_skipped_and_listed(cli, tmp_path):

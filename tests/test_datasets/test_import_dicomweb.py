@@ -7,8 +7,10 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from test_core.image_seeds import deflate
 from test_datasets.dicom_files import identifying, leaks, write_dicom
 
+from medx.core import limits
 from medx.datasets.importers import dicomweb_server
 from medx.datasets.manifest_files import load_manifest
 
@@ -168,6 +170,18 @@ def test_answers_without_end_are_cut_off(cli, archive, monkeypatch, limit):
     result = fetch(cli, archive)
     assert result.exit_code == 1
     assert "larger than" in result.stderr
+
+
+def test_deflated_instances_are_read_and_bombs_are_not(cli, archive, monkeypatch):
+    monkeypatch.setattr(limits, "MAX_INFLATED", 1 << 20)
+    (good, path), (bomb, other), _ = archive.files.values()
+    bomb.add_new(0x00091001, "OB", bytes(20 << 20))
+    for dataset, file in ((good, path), (bomb, other)):
+        file.write_bytes(deflate(dataset))
+    assert other.stat().st_size < 100_000
+    result = fetch(cli, archive)
+    assert result.json["images"] == 2
+    assert "unpacks to more than medx reads safely" in result.json["skipped"][0]["reason"]
 
 
 def test_a_refused_connection_is_one_clear_line(cli, archive):

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pydicom
 from pydicom.errors import InvalidDicomError
 
 from medx.core.console import track
 from medx.core.deidentify import deidentify
+from medx.core.dicom_deflate import read_bounded
 from medx.core.dicom_identity import Identity
 from medx.core.errors import InputError
 from medx.core.files import atomic_path
 from medx.core.limits import MAX_BYTES
+from medx.core.mapped import open_mapped
 from medx.core.pseudonyms import Pseudonyms, load_pseudonyms
 from medx.core.quiet import quiet
 from medx.core.words import many
@@ -110,7 +111,7 @@ class _Tree:
             self.kinds[NOT_DICOM] += 1
             return
         try:
-            header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=[*HEADER_TAGS])
+            header = read_header(path, HEADER_TAGS)
             if kind := why_no_image(header):
                 self.kinds[kind] += 1
                 return
@@ -221,6 +222,12 @@ def modality_of(records: list[Record]) -> str:
     return names.pop() if len(names) == 1 else ""
 
 
+def read_header(path: Path, tags: Iterable[str]) -> Any:
+    """Return the wanted attributes of a DICOM file; raises anything on a damaged one."""
+    with open_mapped(path) as file:
+        return read_bounded("a DICOM file", file, stop_before_pixels=True, specific_tags=[*tags])
+
+
 def read_whole(path: Path) -> Any:
     """Return a DICOM file with its pixels.
 
@@ -231,8 +238,9 @@ def read_whole(path: Path) -> Any:
         raise InputError(f"a DICOM file larger than {MAX_BYTES >> 20} MiB")
     with quiet():
         try:
-            return pydicom.dcmread(path)
-        except OSError:
+            with open_mapped(path) as file:
+                return read_bounded("a DICOM file", file)
+        except (InputError, OSError):
             raise
         except Exception as error:  # pydicom raises anything on a damaged file
             raise InputError(f"a damaged DICOM file ({type(error).__name__})") from error

@@ -9,15 +9,18 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from io import BytesIO
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import requests
 from dicomweb_client import DICOMwebClient
 
 from medx.core.console import warn
+from medx.core.dicom_deflate import read_bounded
 from medx.core.errors import InputError
 from medx.core.quiet import quiet
+from medx.datasets.importers.multipart import only_part
 
 T = TypeVar("T")
 
@@ -28,6 +31,8 @@ FIRST_WAIT = 0.5  # seconds; doubled each time
 CONNECT_TIMEOUT, READ_TIMEOUT, LONGEST_RESPONSE = 10, 60, 600  # seconds
 MAX_ANSWER, MAX_INSTANCE = 1 << 25, 1 << 29  # bytes of one response
 
+#: As they are held, compressed or not.
+_INSTANCES = 'multipart/related; type="application/dicom"; transfer-syntax=*'
 _RETRIED = frozenset({408, 429, 500, 502, 503, 504})
 _STUDY, _SERIES, _INSTANCE, _MODALITY = "0020000D", "0020000E", "00080018", "00080060"
 
@@ -69,7 +74,8 @@ class DicomwebServer:
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
         self.address = parts.netloc.rpartition("@")[2] + parts.path  # without a password
-        session = requests.Session()
+        self._url = url.rstrip("/")
+        self._session = session = requests.Session()
         if token := os.environ.get(TOKEN_VARIABLE):
             session.auth = _bearer(token)
             if parts.scheme == "http" and parts.hostname not in {"localhost", "127.0.0.1"}:
@@ -79,7 +85,7 @@ class DicomwebServer:
         logging.getLogger("dicomweb_client").setLevel(logging.CRITICAL)
         try:
             self._client = DICOMwebClient(
-                url.rstrip("/"), session=session, timeout=(CONNECT_TIMEOUT, READ_TIMEOUT)
+                self._url, session=session, timeout=(CONNECT_TIMEOUT, READ_TIMEOUT)
             )
         except ValueError as error:
             raise InputError(
@@ -110,12 +116,18 @@ class DicomwebServer:
             FetchError: When the server has no such instance or sent something else.
             ServerGoneError: When it does not answer.
         """
-        return self._ask(
-            lambda: self._client.retrieve_instance(
-                found.study, found.series, found.instance,
-                media_types=(("application/dicom", "*"),),
-            )
-        )  # fmt: skip
+        return self._ask(lambda: self._retrieve(found))
+
+    def _retrieve(self, found: Found) -> Any:
+        """Fetch and read an instance; the client would inflate a deflated one without a limit."""
+        uids = (quote(uid, safe="") for uid in (found.study, found.series, found.instance))
+        url = "{}/studies/{}/series/{}/instances/{}".format(self._url, *uids)
+        response = self._session.get(
+            url, headers={"Accept": _INSTANCES}, timeout=(CONNECT_TIMEOUT, READ_TIMEOUT)
+        )
+        response.raise_for_status()
+        part = only_part(response.headers.get("Content-Type", ""), response.content)
+        return read_bounded("the instance", BytesIO(part))
 
     def _find_all(self, query: Query) -> Iterator[Found]:
         for study in self._find_studies(query):
@@ -180,7 +192,7 @@ class DicomwebServer:
                     hint=f"set {TOKEN_VARIABLE} to a valid bearer token",
                 )
             return FetchError(f"the server answered HTTP {status}")
-        if isinstance(error, _TooLargeError):
+        if isinstance(error, _TooLargeError | InputError):
             return FetchError(str(error))
         if isinstance(error, requests.ConnectionError | requests.Timeout):
             why = "timed out" if isinstance(error, requests.Timeout) else "connection failed"
