@@ -14,6 +14,7 @@ from medx.datasets import medmnist
 from medx.datasets.importers import FORMATS
 from medx.datasets.importers.base import Imported, Importer, ImportOptions
 from medx.datasets.importers.colour import shows_colour
+from medx.datasets.importers.dicom_names import check_dicom_names
 from medx.datasets.importers.preset import import_preset
 from medx.datasets.importers.recognise import recognise
 from medx.datasets.manifest_files import ABOUT_FILE
@@ -69,6 +70,8 @@ def read_source(
         return _import_preset(preset, path, options)
     importer: Importer = FORMATS.load(format_name)
     imported = importer(path, options)
+    if format_name in OF_FILES:
+        imported = check_dicom_names(imported)
     return replace(
         imported,
         synthetic=imported.synthetic or _is_synthetic(path),
@@ -86,7 +89,7 @@ def _check_columns(options: ImportOptions, format_name: str) -> None:
 
 
 def _import_preset(preset: Preset, path: Path, options: ImportOptions) -> Imported:
-    imported = import_preset(preset, path, options)
+    imported = check_dicom_names(import_preset(preset, path, options))
     if not _is_synthetic(path):
         return imported
     # Drawn pictures in the layout of a publisher are not the publisher's.
