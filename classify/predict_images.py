@@ -14,6 +14,7 @@ from classify.config import PredictConfig
 from classify.label_shift import LabelShift
 from classify.ood import colourfulness
 from classify.predict import Classifier
+from classify.predict_names import name_files
 from classify.results import PredictionSet, Skipped
 from classify.trust import shift_of
 from medx.core.console import note, progress_bar, warn
@@ -22,6 +23,7 @@ from medx.core.images import Image, Pixels, count_frames, list_images, read_imag
 from medx.core.quiet import quiet
 from medx.core.threads import map_in_threads
 from medx.core.values import Prediction
+from medx.core.words import many
 from medx.datasets.manifest import Dataset, Record
 from medx.datasets.manifest_files import load_manifest
 
@@ -116,21 +118,27 @@ def predict_paths(
         InputError: When there is no image, or none that can be read.
     """
     paths = list_images(path)[:limit] if path.is_dir() else [path]
-    root = path if path.is_dir() else path.parent
+    names = name_files(path, paths)
     if not path.is_dir():
         read_image(path)  # one bad file asked for by name is an error, not a skip
 
     def read(source: _Source) -> Image:
         return read_image(source.path or path, frame=source.frame)
 
-    sources = _frames_of(paths, root, frames)
+    sources = _frames_of(paths, names.ids, frames)
     total = len(paths) if frames == "first" else None
     found = _predict(classifier, sources, read, total=total, overlays=overlays)
     notes = []
     if found.several and frames == "first":
         notes.append(f"{found.several} files hold several frames; the first of each was read")
         note(f"{notes[0]} (--frames all reads every one)")
-    return _collect(classifier, str(path), found, label_shift, notes)
+    if names.hidden:
+        notes.append(
+            f"{many(names.hidden, 'path')} named a patient; such files go by their place among "
+            "the images of the input, sorted by path"
+        )
+        warn(notes[-1])
+    return _collect(classifier, names.source, found, label_shift, notes)
 
 
 def predict_dataset(
@@ -161,9 +169,10 @@ def predict_dataset(
     return _collect(classifier, source, found, label_shift, [])
 
 
-def _frames_of(paths: Sequence[Path], root: Path, frames: str) -> Generator[_Source, None, None]:
-    for path in paths:
-        name = path.relative_to(root).as_posix()
+def _frames_of(
+    paths: Sequence[Path], names: Sequence[str], frames: str
+) -> Generator[_Source, None, None]:
+    for path, name in zip(paths, names, strict=True):
         if frames == "first":
             yield _Source(id=name, path=path)
             continue
@@ -204,7 +213,10 @@ def _predict(
                 raise source.error
             image = read(source)
         except MedxError as error:
-            return Skipped(id=source.id, reason=str(error))
+            reason = str(error)
+            if source.path is not None:  # the path may name a patient, the id does not
+                reason = reason.replace(str(source.path), source.id)
+            return Skipped(id=source.id, reason=reason)
         return _Ready(
             id=source.id,
             fitted=classifier.fit(image.pixels),

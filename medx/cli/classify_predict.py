@@ -93,6 +93,8 @@ def predict(
     run_dir = create_run_dir("classify", "predict", name=name, output=output)
     overlays = run_dir / "overlays" if settings.explain else None
     found = predict_input(classifier, settings, part, overlays=overlays)
+    if settings.input is not None:
+        settings = replace(settings, input=found.source)  # a path may name a patient
     save_config(run_dir, vars(settings))
     found = save_predictions(found, run_dir)
     print_json(found) if json else print_predictions(found, top_k=settings.top_k)

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PIL import Image as PILImage
+from test_core.dicom_files import write_dicom
 
 from classify.operating_points import apply_operating_point
 from classify.predict import load_classifier
@@ -209,3 +210,19 @@ def test_top_classes_come_in_order(multiclass_run, pixels):
     assert [name for name, _ in top] == sorted(
         prediction.probabilities, key=prediction.probabilities.get, reverse=True
     )[:2]
+
+
+def test_a_path_that_names_its_patient_is_not_written_down(classifier, pixels, tmp_path, capsys):
+    folder = tmp_path / "in" / "Doe_Jane"
+    folder.mkdir(parents=True)
+    for name, stored in (("a.dcm", pixels[0]), ("b.dcm", pixels[1])):
+        write_dicom(folder / name, stored)
+    (folder / "b.dcm").write_bytes((folder / "b.dcm").read_bytes()[:-100])
+    PILImage.fromarray(pixels[2]).save(tmp_path / "in" / "plain.png")
+    found = predict_paths(classifier, tmp_path / "in")
+    assert [p.id for p in found.predictions] == ["file-00001.dcm", "plain.png"]
+    assert [s.id for s in found.skipped] == ["file-00002.dcm"]
+    direct = predict_paths(classifier, folder)
+    everything = found.model_dump_json() + direct.model_dump_json() + capsys.readouterr().err
+    assert "Doe" not in everything
+    assert "named a patient" in everything
