@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 
 from medx.cli import data_cache, data_synth
@@ -12,19 +10,12 @@ from medx.cli.data_crop import crop
 from medx.cli.data_import import import_data
 from medx.cli.data_show import show
 from medx.cli.data_split import split
-from medx.cli.options import DataDirOption, JsonOption, OfflineOption
+from medx.cli.options import DataDirOption, DatasetArgument, JsonOption, OfflineOption
 from medx.core.words import many
 
 app = typer.Typer(help="List, describe and fetch datasets.", no_args_is_help=True)
 app.add_typer(data_synth.app, name="synth")
 app.add_typer(data_cache.app, name="cache")
-
-NameArgument = Annotated[
-    str,
-    typer.Argument(
-        help="phantom-cxr, phantom-smear, a MedMNIST flag (with _64, _128, _224) or a folder."
-    ),
-]
 
 
 @app.command("list")
@@ -48,7 +39,7 @@ def list_datasets(data_dir: DataDirOption = None, json: JsonOption = False) -> N
 
 @app.command()
 def info(
-    name: NameArgument,
+    name: DatasetArgument,
     data_dir: DataDirOption = None,
     offline: OfflineOption = False,
     json: JsonOption = False,
@@ -83,12 +74,12 @@ def _split_order(name: str) -> int:
 
 @app.command()
 def download(
-    name: NameArgument,
+    name: DatasetArgument,
     data_dir: DataDirOption = None,
     offline: OfflineOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Fetch a MedMNIST dataset (or render phantom-cxr) into the cache, checksum verified."""
+    """Fetch a MedMNIST dataset (or render a phantom) into the cache, checksum verified."""
     from medx.core.console import print_json, print_line
     from medx.datasets.catalog import load_dataset
     from medx.datasets.listing import describe

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from medx.cli.data_names import output_name
-from medx.cli.options import DataDirOption, JsonOption, LimitOption, OfflineOption, OutputOption
+from medx.cli.options import (
+    DataDirOption,
+    DatasetArgument,
+    JsonOption,
+    LimitOption,
+    OfflineOption,
+    OutputOption,
+)
 from medx.core.words import many
 
 if TYPE_CHECKING:
@@ -15,9 +22,6 @@ if TYPE_CHECKING:
 
     from medx.datasets.audit.result import Audit
 
-DatasetArgument = Annotated[
-    str, typer.Argument(metavar="DATASET", help="A dataset folder, phantom-cxr or a MedMNIST flag.")
-]
 StrictOption = Annotated[
     bool, typer.Option("--strict", help="Exit 1 when there is an error: a leak, a contradiction.")
 ]

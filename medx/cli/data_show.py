@@ -8,11 +8,15 @@ from typing import Annotated, Literal
 import typer
 
 from medx.cli.data_names import output_name
-from medx.cli.options import DataDirOption, JsonOption, OfflineOption, SeedOption, SplitOption
+from medx.cli.options import (
+    DataDirOption,
+    DatasetArgument,
+    JsonOption,
+    OfflineOption,
+    SeedOption,
+    SplitOption,
+)
 
-DatasetArgument = Annotated[
-    str, typer.Argument(metavar="DATASET", help="A dataset folder, phantom-cxr or a MedMNIST flag.")
-]
 ByOption = Annotated[
     Literal["label", "split", "source"], typer.Option("--by", help="What a row is of.")
 ]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from medx.cli.options import DataDirOption, JsonOption, OfflineOption, SeedOption
+from medx.cli.options import DataDirOption, DatasetArgument, JsonOption, OfflineOption, SeedOption
 from medx.core.words import many
 from medx.datasets.split.config import SplitConfig, parse_fractions, parse_holdout
 
@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 
 FRACTIONS = ",".join(f"{share:g}" for share in SplitConfig.fractions)
 
-DatasetArgument = Annotated[
-    str, typer.Argument(metavar="DATASET", help="A dataset folder, phantom-cxr or a MedMNIST flag.")
-]
 FractionsOption = Annotated[
     str,
     typer.Option(

@@ -23,6 +23,14 @@ def _apply_offline(offline: bool) -> None:
         set_offline()
 
 
+DatasetArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="DATASET",
+        help="A dataset folder, phantom-cxr, phantom-smear or a MedMNIST flag (with _64, _128, "
+        "_224).",
+    ),
+]
 DatasetOption = Annotated[
     str | None,
     typer.Option(
