@@ -176,6 +176,11 @@ class TrainConfig:
                 "logit_adjustment and balanced_sampling both allow for rare classes: set "
                 "balanced_sampling=false, or leave logit_adjustment at 0"
             )
+        if isinstance(self.class_weights, str) and self.balanced_sampling:
+            raise ValueError(
+                "class_weights and balanced_sampling both make up for rare classes: set "
+                "balanced_sampling=false, or give one weight a class"
+            )
         _check_transfer(self)
 
 

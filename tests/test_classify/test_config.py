@@ -53,7 +53,14 @@ def test_numbers_that_yaml_reads_as_text_are_numbers():
     ],
 )
 def test_class_weights_may_be_named_or_given(given, stored):
-    assert TrainConfig(class_weights=given).class_weights == stored
+    assert TrainConfig(class_weights=given, balanced_sampling=False).class_weights == stored
+
+
+def test_rare_classes_are_made_up_for_once():
+    for twice in ({"class_weights": "class-balanced"}, {"logit_adjustment": 1.0}):
+        with pytest.raises(ValueError, match="balanced_sampling=false"):
+            TrainConfig(**twice)
+        TrainConfig(**twice, balanced_sampling=False)
 
 
 def test_a_config_survives_being_written_and_read():
