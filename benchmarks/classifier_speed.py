@@ -29,10 +29,10 @@ from torch.utils.data import Dataset as TorchDataset
 from torchvision.transforms import v2
 
 from classify.config import TrainConfig
-from classify.export import export_classifier
+from classify.exporting.export import export_classifier
 from classify.model import CompactCNN
 from classify.predict import load_classifier
-from classify.train import train
+from classify.training.train import train
 from medx.core.console import print_table
 from medx.core.files import write_json
 from medx.core.runs import package_versions

@@ -21,12 +21,12 @@ from PIL import Image as PILImage
 from PIL import ImageDraw
 from scipy.special import logsumexp
 
-from classify.bootstrap import Bootstrap
-from classify.delong import delong_interval
-from classify.ood import combine
+from classify.evaluation.bootstrap import Bootstrap
+from classify.evaluation.delong import delong_interval
+from classify.evaluation.shares import measure_share
 from classify.predict import Classifier, load_classifier
 from classify.runs import choose_run
-from classify.shares import measure_share
+from classify.trust.ood import combine
 from medx.core import settings
 from medx.core.console import print_table
 from medx.core.files import write_json

@@ -22,9 +22,9 @@ from typing import Any
 import torch
 
 from classify.config import TrainConfig, as_mapping
-from classify.evaluate import evaluate
+from classify.evaluation.evaluate import evaluate
 from classify.recipe import load_recipe
-from classify.train import train
+from classify.training.train import train
 from medx.cli.options import resolve_config
 from medx.core import settings
 from medx.core.console import print_table

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from pydantic import Field, ValidationError
 
-from classify.calibration import Calibration
 from classify.embedders import load_embedder
 from classify.encoder_probe import EncoderProbe, check_fingerprint
 from classify.model import Ensemble, Network, build_model
+from classify.trust.calibration import Calibration
 from medx.core.errors import CheckpointError, MedxError, WeightsUnavailableError
 from medx.core.files import sha256_file, write_json
 from medx.core.runs import load_json

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from classify.operating_rules import parse_decision, parse_rule
+from classify.trust.operating_rules import parse_decision, parse_rule
 
 LOSSES = ("focal", "cross-entropy")
 PRECISIONS = ("fp32", "bf16", "fp16", "auto")
@@ -171,16 +171,7 @@ class TrainConfig:
         object.__setattr__(self, "class_weights", _parse_weights(self.class_weights))
         if self.train_on == "folds" and self.members < 2:
             raise ValueError("train_on folds needs members >= 2: each leaves out one fold")
-        if self.logit_adjustment and self.balanced_sampling:
-            raise ValueError(
-                "logit_adjustment and balanced_sampling both allow for rare classes: set "
-                "balanced_sampling=false, or leave logit_adjustment at 0"
-            )
-        if isinstance(self.class_weights, str) and self.balanced_sampling:
-            raise ValueError(
-                "class_weights and balanced_sampling both make up for rare classes: set "
-                "balanced_sampling=false, or give one weight a class"
-            )
+        _check_balance(self)
         _check_transfer(self)
 
 
@@ -328,6 +319,22 @@ def _keep_names(config: object, name: str) -> None:
     value = getattr(config, name)
     names = value.split(",") if isinstance(value, str) else value or ()
     object.__setattr__(config, name, tuple(str(part).strip() for part in names))
+
+
+def _check_balance(config: TrainConfig) -> None:
+    """Refuse two settings that both make up for rare classes."""
+    if not config.balanced_sampling:
+        return
+    if config.logit_adjustment:
+        raise ValueError(
+            "logit_adjustment and balanced_sampling both allow for rare classes: set "
+            "balanced_sampling=false, or leave logit_adjustment at 0"
+        )
+    if isinstance(config.class_weights, str):
+        raise ValueError(
+            "class_weights and balanced_sampling both allow for rare classes: set "
+            "balanced_sampling=false, or give one weight a class"
+        )
 
 
 def _check_transfer(config: TrainConfig) -> None:

@@ -14,14 +14,14 @@ from torch import Tensor
 
 from classify.checkpoint import RETRAIN, ModelDescription, load_checkpoint
 from classify.config import PredictConfig
-from classify.conformal import ConformalSets, fit_conformal
 from classify.data import as_tensor
 from classify.inference import compute_features, compute_logits
 from classify.model import Network
-from classify.ood import OOD_FILE, REASONS, OutOfDistribution, colourfulness, load_ood
-from classify.operating_points import apply_operating_point, bag_operating_point
-from classify.operating_rules import parse_decision
-from classify.val_logits import VAL_LOGITS_FILE, ValLogits, load_val_logits
+from classify.trust.conformal import ConformalSets, fit_conformal
+from classify.trust.ood import OOD_FILE, REASONS, OutOfDistribution, colourfulness, load_ood
+from classify.trust.operating_points import apply_operating_point, bag_operating_point
+from classify.trust.operating_rules import parse_decision
+from classify.trust.val_logits import VAL_LOGITS_FILE, ValLogits, load_val_logits
 from medx.core.device import resolve_device
 from medx.core.errors import CheckpointError, InputError
 from medx.core.images import Pixels, resize, to_grey, to_rgb

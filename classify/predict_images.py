@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from classify.config import PredictConfig
-from classify.label_shift import LabelShift
-from classify.ood import colourfulness
 from classify.predict import Classifier
 from classify.predict_names import name_files
 from classify.results import PredictionSet, Skipped
-from classify.trust import shift_of
+from classify.trust.label_shift import LabelShift
+from classify.trust.measure import shift_of
+from classify.trust.ood import colourfulness
 from medx.core.console import note, progress_bar, warn
 from medx.core.errors import InputError, MedxError
 from medx.core.images import Image, Pixels, count_frames, list_images, read_image
@@ -262,7 +262,7 @@ def _predict_batch(
     found.predictions.extend(predictions)
     found.several += sum(ready.several for ready in batch)
     if overlays is not None:
-        from classify.overlays import save_heatmaps  # draws; most predictions do not
+        from classify.explanation.overlays import save_heatmaps  # draws; most predictions do not
 
         target = [classifier.classes.index(prediction.label) for prediction in predictions]
         originals = [ready.original for ready in batch if ready.original is not None]

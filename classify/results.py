@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from classify.label_shift import LabelShift
-from classify.measured import Benefit, Measured, MeasuredPoint, ReliabilityBin, Subgroup
-from classify.trust_results import TrustReport
+from classify.evaluation.measured import Benefit, Measured, MeasuredPoint, ReliabilityBin, Subgroup
+from classify.trust.label_shift import LabelShift
+from classify.trust.results import TrustReport
 from medx.core.settings import DISCLAIMER
 from medx.core.values import Prediction, Value
 

@@ -13,7 +13,7 @@ from classify.config import TrainConfig
 from classify.embedders import provide_embedders
 from classify.predict import load_classifier
 from classify.runs import dataset_key, find_train_run
-from classify.train import train
+from classify.training.train import train
 from medx.core import runs
 from medx.core.console import note, warn
 from medx.core.content_hash import content_hash

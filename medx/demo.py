@@ -12,10 +12,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image as PILImage
 
 from classify.config import TrainConfig
-from classify.evaluate import evaluate
+from classify.evaluation.evaluate import evaluate
 from classify.results import EvaluationResult, TrainResult
 from classify.runs import dataset_key
-from classify.train import train
+from classify.training.train import train
 from medx.case import add_neighbours, choose_cases, predict_cases, report_items
 from medx.core.console import note
 from medx.core.files import atomic_path, make_dir, safe_name, write_text

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from classify.config import TrainConfig
-from classify.train import train
+from classify.training.train import train
 from medx.case import add_neighbours, choose_cases, predict_cases, report_items
 from medx.core.errors import InputError
 from medx.datasets.catalog import load_dataset

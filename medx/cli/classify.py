@@ -129,9 +129,9 @@ def train(
     assignments: SetOption = None,
 ) -> None:
     """Train on the train split; choose epoch, temperature and threshold on val."""
-    from classify.processes import from_main, is_main
     from classify.runs import latest_unfinished, stored_settings
-    from classify.train import train as run_training
+    from classify.training.processes import from_main, is_main
+    from classify.training.train import train as run_training
     from medx.cli.train_settings import resolve_training
     from medx.core.console import print_json
     from medx.core.runs import create_run_dir

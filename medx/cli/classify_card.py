@@ -12,7 +12,7 @@ def card(
     json: JsonOption = False,
 ) -> None:
     """Write the model card of a train run: MODEL_CARD.md and MODEL_CARD.html in its folder."""
-    from classify.card import save_card
+    from classify.card.write import save_card
     from classify.runs import choose_run
     from medx.core.console import print_json, print_line
     from medx.core.words import many

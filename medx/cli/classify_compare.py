@@ -56,7 +56,7 @@ def compare(
     assignments: SetOption = None,
 ) -> None:
     """Put runs and datasets side by side: one table, what is lost from val on, paired tests."""
-    from classify.compare import compare_runs
+    from classify.evaluation.compare import compare_runs
     from medx.cli.evaluation_tables import print_comparison
     from medx.core.console import print_json
     from medx.core.runs import create_run_dir

@@ -62,7 +62,7 @@ def evaluate(
     assignments: SetOption = None,
 ) -> None:
     """Measure a trained classifier on one split, with 95 % intervals, pictures and a page."""
-    from classify.evaluate import evaluate as run_evaluation
+    from classify.evaluation.evaluate import evaluate as run_evaluation
     from classify.runs import choose_run
     from medx.cli.evaluation_tables import print_evaluation
     from medx.core.console import print_json

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from classify.explain_config import METHODS, ExplainConfig
+from classify.explanation.config import METHODS, ExplainConfig
 from medx.cli.options import (
     BatchSizeOption,
     ConfigOption,
@@ -29,7 +29,7 @@ from medx.cli.options import (
 from medx.core.device import Device
 
 if TYPE_CHECKING:
-    from classify.explain_results import Explanation
+    from classify.explanation.results import Explanation
 
 SHOWN = 20
 
@@ -71,8 +71,8 @@ def explain(
     assignments: SetOption = None,
 ) -> None:
     """Show where a classifier looked: heat-maps, measured against boxes and random weights."""
-    from classify.explain import explain as explain_dataset
-    from classify.explain import explain_files
+    from classify.explanation.explain import explain as explain_dataset
+    from classify.explanation.explain import explain_files
     from classify.runs import choose_run
     from medx.core.console import print_json
     from medx.core.runs import create_run_dir

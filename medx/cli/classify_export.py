@@ -19,7 +19,7 @@ from medx.cli.options import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from classify.export_result import ExportResult
+    from classify.exporting.result import ExportResult
     from classify.predict import Classifier
     from medx.core.images import Pixels
 
@@ -42,8 +42,8 @@ def export(
     json: JsonOption = False,
 ) -> None:
     """Export from uint8 pixels to calibrated probabilities, checked against the model."""
-    from classify.export import export_classifier
-    from classify.export_formats import find_format
+    from classify.exporting.export import export_classifier
+    from classify.exporting.formats import find_format
     from classify.predict import load_classifier
     from classify.runs import choose_run
     from medx.core.console import print_json

@@ -24,7 +24,7 @@ from medx.cli.options import (
 from medx.core.device import Device
 
 if TYPE_CHECKING:
-    from classify.find_lr import RateTest
+    from classify.tuning.find_lr import RateTest
 
 ROWS = 16
 
@@ -52,7 +52,7 @@ def find_lr(
     assignments: SetOption = None,
 ) -> None:
     """Let the learning rate grow until loss diverges; suggest where it falls fastest."""
-    from classify.find_lr import find_learning_rate
+    from classify.tuning.find_lr import find_learning_rate
     from medx.cli.train_settings import resolve_training
     from medx.core.console import print_json
     from medx.core.runs import create_run_dir

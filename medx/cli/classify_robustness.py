@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from classify.explain_config import RobustnessConfig
+from classify.explanation.config import RobustnessConfig
 from medx.cli.options import (
     BatchSizeOption,
     ConfigOption,
@@ -29,7 +29,7 @@ from medx.cli.options import (
 from medx.core.device import Device
 
 if TYPE_CHECKING:
-    from classify.robustness_results import Robustness
+    from classify.robustness.results import Robustness
 
 
 def robustness(
@@ -53,7 +53,7 @@ def robustness(
     assignments: SetOption = None,
 ) -> None:
     """Measure a classifier on spoilt images: blur, noise, contrast, JPEG, rotation and more."""
-    from classify.robustness import measure_robustness
+    from classify.robustness.measure import measure_robustness
     from classify.runs import choose_run
     from medx.core.console import print_json
     from medx.core.runs import create_run_dir

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from classify.search_space import SELECTIONS, SweepConfig, read_space
+from classify.tuning.search_space import SELECTIONS, SweepConfig, read_space
 from medx.cli.options import (
     ConfigOption,
     DataDirOption,
@@ -26,7 +26,7 @@ from medx.cli.options import (
 from medx.core.device import Device
 
 if TYPE_CHECKING:
-    from classify.sweep_result import SweepResult, Tried
+    from classify.tuning.result import SweepResult, Tried
 
 SHOWN = 20
 
@@ -79,7 +79,7 @@ def sweep(
     assignments: SetOption = None,
 ) -> None:
     """Try settings of training, rank them on val; test is out of reach."""
-    from classify.sweep import sweep as run_sweep
+    from classify.tuning.sweep import sweep as run_sweep
     from medx.cli.train_settings import resolve_training
     from medx.core.console import print_json
     from medx.core.errors import InputError

@@ -8,7 +8,7 @@ from medx.core.console import print_line, print_table
 from medx.core.words import many
 
 if TYPE_CHECKING:
-    from classify.measured import Measured
+    from classify.evaluation.measured import Measured
     from classify.results import TrainResult
 
 _JUDGED_ON = {

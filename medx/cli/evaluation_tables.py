@@ -9,8 +9,8 @@ from medx.cli.trust_tables import print_trust
 from medx.core.console import print_line, print_table
 
 if TYPE_CHECKING:
-    from classify.comparison import Comparison, PairedTest
-    from classify.measured import Measured, Subgroup
+    from classify.evaluation.comparison import Comparison, PairedTest
+    from classify.evaluation.measured import Measured, Subgroup
     from classify.results import EvaluationResult
 
 POINT_COLUMNS = ("sensitivity", "specificity", "precision", "accuracy", "balanced_accuracy")

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from medx.core.console import print_line, print_table
 
 if TYPE_CHECKING:
-    from classify.label_shift import LabelShift
     from classify.results import PredictionSet
-    from classify.trust_results import TrustReport
+    from classify.trust.label_shift import LabelShift
+    from classify.trust.results import TrustReport
     from medx.core.values import Prediction
 
 SHOWN = 20

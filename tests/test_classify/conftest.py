@@ -10,7 +10,7 @@ from test_classify.squares import make_squares
 
 from classify.config import TrainConfig
 from classify.predict import Classifier, load_classifier
-from classify.train import train
+from classify.training.train import train
 from medx.core.images import image_from_array
 from medx.datasets.manifest import Dataset, Record
 

@@ -8,11 +8,11 @@ import pytest
 from PIL import Image as PILImage
 from test_core.dicom_files import write_dicom
 
-from classify.operating_points import apply_operating_point
 from classify.predict import load_classifier
 from classify.predict_images import predict_dataset, predict_paths
 from classify.prediction_files import predictions_csv, save_predictions
 from classify.results import PredictionSet
+from classify.trust.operating_points import apply_operating_point
 from medx.core.errors import CheckpointError, InputError
 from medx.core.images import image_from_array
 from medx.datasets.manifest import Dataset, Record

@@ -9,7 +9,7 @@ from PIL import Image as PILImage
 from test_retrieval.toy_encoder import ToyEncoder
 
 from classify.config import TrainConfig
-from classify.train import train
+from classify.training.train import train
 from medx.cli import report as command
 from medx.core.registry import Entry
 from medx.core.settings import DISCLAIMER

@@ -1,0 +1,39 @@
+"""A model card as Markdown and as HTML, from the same sections."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from classify.card.sections import write_sections
+from classify.card.write import ModelCard
+
+
+def render_markdown(card: ModelCard) -> str:
+    """Return the card as GitHub-flavoured Markdown."""
+    return _render("model_card.md.j2", card, autoescape=False)
+
+
+def render_html(card: ModelCard) -> str:
+    """Return the card as one HTML page without scripts or other files."""
+    return _render("model_card.html.j2", card, autoescape=True)
+
+
+def _render(template: str, card: ModelCard, *, autoescape: bool) -> str:
+    environment = Environment(
+        loader=PackageLoader("medx", "pages"),
+        autoescape=autoescape,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["cell"] = _markdown_cell
+    return environment.get_template(template).render(card=card, sections=write_sections(card))
+
+
+def _markdown_cell(value: Any) -> str:
+    """Return a value that stays in its cell and is not read as HTML."""
+    text = str(value).replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")
+    return " ".join(text.split())

@@ -1,0 +1,1 @@
+"""Measuring a classifier: figures with intervals, comparisons, pictures, pages."""

@@ -1,0 +1,1 @@
+"""How a classifier fares on corrupted images."""

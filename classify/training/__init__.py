@@ -1,0 +1,1 @@
+"""Training: what learns, step by step, and what is chosen on val once it ends."""

@@ -1,0 +1,1 @@
+"""How far to trust a prediction: calibration, thresholds, sets, unlike images, label shift."""

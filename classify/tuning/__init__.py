@@ -1,0 +1,1 @@
+"""Choosing settings on val: sweeps and the range test of learning rates."""
