@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
+from scipy.special import log_softmax
 from torch import Tensor
 
 from classify.checkpoint import WEIGHTS_FILE
@@ -42,8 +43,8 @@ class Trained:
         std: By channel.
         judged: Images to choose calibration and threshold on: val; or, with folds, all of train
             and val.
-        logits: ``(N, C)``, of ``judged``: the network's own for val; with folds those of the one
-            member that did not learn from the image.
+        logits: ``(N, C)``, of ``judged``: the network's own for val; with folds the logarithms of
+            the probabilities of the one member that did not learn from the image.
         members: What came of each.
         history: Every epoch of every member.
         probe: Penalties that a linear probe tried.
@@ -161,7 +162,8 @@ def gather(
         folds = assign_folds(judged, config.members, seed=config.seed).numpy()
         logits = np.empty((len(judged), len(data.classes)), np.float32)
         for member, part in enumerate(parts):
-            logits[folds == member] = logits_of(networks[member], part.val)
+            # On the scale of the ensemble's answers: a scale a class is no matter of ratios alone.
+            logits[folds == member] = log_softmax(logits_of(networks[member], part.val), axis=1)
     return Trained(
         network=joined,
         mean=mean,

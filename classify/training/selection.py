@@ -134,21 +134,20 @@ def choose_points(
 
 
 def fit_ood_of(config: TrainConfig, data: TrainingData, trained: Trained) -> OutOfDistribution:
-    """Fit the out-of-distribution score on what was learned from; scale it by val."""
+    """Fit the out-of-distribution score on train; scale it by val, which it must not have seen."""
     note("fitting the out-of-distribution score")
-    learned = trained.judged if config.train_on == "folds" else data.train
-    rows = choose_rows(len(learned), seed=config.seed)
+    rows = choose_rows(len(data.train), seed=config.seed)
 
     def features(pixels: Tensor) -> npt.NDArray[np.float32]:
         return compute_features(
             trained.network, pixels, mean=trained.mean, std=trained.std, batch_size=VAL_BATCH
         )
 
-    pixels = learned.pixels[torch.from_numpy(rows)]
+    pixels = data.train.pixels[torch.from_numpy(rows)]
     return fit_ood(
         features=features(pixels),
         pixels=as_pixels(pixels),
-        target=learned.target.numpy()[rows],
+        target=data.train.target.numpy()[rows],
         val_features=features(data.val.pixels),
         val_pixels=as_pixels(data.val.pixels),
     )

@@ -73,6 +73,23 @@ def test_what_is_judged_are_predictions_of_the_member_that_did_not_learn(folds_r
     assert result.val["auroc"].estimate == pytest.approx(expected)
 
 
+def test_with_folds_val_and_ensemble_answer_on_one_scale(folds_run, few):
+    run_dir, _ = folds_run
+    classifier = load_classifier(run_dir, "cpu")
+    answers = classifier.logits(few.split("val").load_pixels(16).pixels)
+    for logits in (classifier.val.logits, answers):
+        assert np.exp(logits).sum(axis=1) == pytest.approx(1.0, abs=0.1)
+
+
+def test_with_folds_val_scales_a_score_of_unlike_images_that_was_not_fitted_on_it(folds_run, few):
+    run_dir, _ = folds_run
+    classifier = load_classifier(run_dir, "cpu")
+    loaded = few.split("train").load_pixels(16)
+    train = replace(few.split("train"), records=loaded.records).targets()
+    means = [classifier.features(loaded.pixels[train == c]).mean(axis=0) for c in (0, 1)]
+    assert classifier.ood.gaussians["features"].means == pytest.approx(np.stack(means), abs=1e-4)
+
+
 def image_set(records, pixels):
     labels = sorted({r.label for r in records})
     target = torch.tensor([labels.index(r.label) for r in records])
