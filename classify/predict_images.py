@@ -23,7 +23,6 @@ from medx.core.images import Image, Pixels, count_frames, list_images, read_imag
 from medx.core.quiet import quiet
 from medx.core.threads import map_in_threads
 from medx.core.values import Prediction
-from medx.core.words import many
 from medx.datasets.manifest import Dataset, Record
 from medx.datasets.manifest_files import load_manifest
 
@@ -132,12 +131,9 @@ def predict_paths(
     if found.several and frames == "first":
         notes.append(f"{found.several} files hold several frames; the first of each was read")
         note(f"{notes[0]} (--frames all reads every one)")
-    if names.hidden:
-        notes.append(
-            f"{many(names.hidden, 'path')} named a patient; such files go by their place among "
-            "the images of the input, sorted by path"
-        )
-        warn(notes[-1])
+    if names.note:
+        notes.append(names.note)
+        warn(names.note)
     return _collect(classifier, names.source, found, label_shift, notes)
 
 

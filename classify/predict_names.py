@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from medx.core.dicom_identity import IDENTITY_TAGS, Identity
+from medx.core.images import DICOM_SUFFIXES
 from medx.core.quiet import quiet
+from medx.core.words import many
 from medx.datasets.importers.dicom import read_header
 from medx.datasets.importers.dicom_records import has_preamble
 
@@ -25,6 +27,16 @@ class FileNames:
     source: str
     ids: tuple[str, ...]
     hidden: int
+
+    @property
+    def note(self) -> str | None:
+        """What to say of files that do not go by their path."""
+        if not self.hidden:
+            return None
+        return (
+            f"{many(self.hidden, 'path')} named a patient; such files go by their place among "
+            "the images of the input, sorted by path"
+        )
 
 
 def name_files(path: Path, paths: Sequence[Path]) -> FileNames:
@@ -51,9 +63,9 @@ def name_files(path: Path, paths: Sequence[Path]) -> FileNames:
 
 def _identity(path: Path) -> Identity | None:
     """Return the identifying words of a DICOM file; None for other files and damaged ones."""
-    if not has_preamble(path):
+    if path.suffix.lower() not in DICOM_SUFFIXES and not has_preamble(path):
         return None
     try:
-        return Identity(read_header(path, IDENTITY_TAGS))
+        return Identity(read_header(path, IDENTITY_TAGS, force=True))
     except Exception:  # pydicom raises anything on a damaged header; reading the image says why
         return None

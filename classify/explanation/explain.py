@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +78,7 @@ def explain_files(train_dir: Path, config: ExplainConfig, output_dir: Path) -> E
     """
     classifier, wanted = _load(train_dir, config)
     images = files_as_dataset(classifier, Path(str(config.input)), limit=config.limit)
+    config = replace(config, input=images.name)  # a path may name a patient
     return _explain(classifier, gather(classifier, images), wanted, config, output_dir)
 
 

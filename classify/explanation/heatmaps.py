@@ -20,6 +20,7 @@ from classify.data import as_tensor, as_unit, normalise
 from classify.explanation.config import METHODS, ExplainConfig
 from classify.explanation.feature_maps import last_feature_maps, members_of
 from classify.predict import Classifier
+from classify.trust.operating_points import apply_operating_point
 from medx.core.console import track
 from medx.core.errors import MissingExtraError
 from medx.core.images import Pixels
@@ -128,13 +129,6 @@ def explained_layer(classifier: Classifier) -> str:
     return last_feature_maps(members_of(classifier.network)[0]).name
 
 
-def predicted_classes(classifier: Classifier, probs: npt.NDArray[np.float32]) -> Ints:
-    """Return the class indices ``(N,)`` that a classifier decides on."""
-    index = {name: i for i, name in enumerate(classifier.classes)}
-    found = classifier.as_predictions([str(i) for i in range(len(probs))], probs)
-    return np.array([index[prediction.label] for prediction in found], np.int64)
-
-
 def peak_of(values: Maps) -> tuple[float, float] | None:
     """Return where a map ``(H, W)`` is highest, as shares of width and height; None if flat.
 
@@ -167,7 +161,8 @@ def _targets(classifier: Classifier, pixels: Pixels, target: npt.ArrayLike | Non
     if pixels.dtype != np.uint8 or pixels.shape[1:] != shape or len(pixels) == 0:
         raise ValueError(f"pixels must be uint8 (N, {shape}), got {pixels.dtype} {pixels.shape}")
     if target is None:
-        return predicted_classes(classifier, classifier.probabilities(pixels))
+        probs = classifier.probabilities(pixels)
+        return apply_operating_point(probs, classifier.description.operating_point)
     chosen = np.broadcast_to(np.asarray(target, np.int64), len(pixels))
     if chosen.min() < 0 or chosen.max() >= len(classifier.classes):
         raise ValueError(f"target must be in 0-{len(classifier.classes) - 1}, got {target!r}")

@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from classify.explanation.heatmaps import predicted_classes
 from classify.predict import Classifier
-from medx.core.errors import InputError
-from medx.core.images import Pixels, list_images, read_image
+from classify.predict_names import name_files
+from classify.trust.operating_points import apply_operating_point
+from medx.core.console import warn
+from medx.core.errors import InputError, MedxError
+from medx.core.images import Image, Pixels, list_images, read_image
 from medx.datasets.manifest import Dataset, Record
 
 Ints = npt.NDArray[np.int64]
@@ -65,7 +67,7 @@ def gather(classifier: Classifier, part: Dataset) -> Material:
         skipped=loaded.skipped,
         pixels=pixels,
         probs=probs,
-        predicted=predicted_classes(classifier, probs),
+        predicted=apply_operating_point(probs, classifier.description.operating_point),
         truth=truth,
     )
 
@@ -76,17 +78,27 @@ def files_as_dataset(classifier: Classifier, path: Path, *, limit: int | None) -
     Raises:
         InputError: When there is no image, or the one file cannot be read.
     """
-    root = path if path.is_dir() else path.parent
     files = list_images(path)[:limit] if path.is_dir() else [path]
     if not path.is_dir():
         read_image(path)  # one bad file asked for by name is an error, not a skip
-    names = [file.relative_to(root).as_posix() for file in files]
+    names = name_files(path, files)
+    if names.note:
+        warn(names.note)
+    places = dict(zip(names.ids, files, strict=True))
+
+    def read(record: Record) -> Image:
+        try:
+            return read_image(places[record.id])
+        except MedxError as error:  # the path may name a patient, the id does not
+            reason = str(error).replace(str(places[record.id]), record.id)
+            raise InputError(reason, hint=error.hint) from error
+
     return Dataset(
-        name=str(path),
-        records=tuple(Record(id=name, path=name) for name in names),
+        name=names.source,
+        records=tuple(Record(id=name, path=name) for name in names.ids),
         classes=classifier.classes,
-        location=str(path),
-        reader=lambda record: read_image(root / record.path),
+        location=names.source,
+        reader=read,
         colour=classifier.description.colour,
     )
 

@@ -13,7 +13,6 @@ from classify.data import check_labels
 from classify.evaluation.bootstrap import Bootstrap
 from classify.evaluation.metrics import Case, sample_metrics
 from classify.explanation.config import RobustnessConfig
-from classify.explanation.heatmaps import predicted_classes
 from classify.ledger import count_evaluations, meets_test, record_evaluation
 from classify.predict import Classifier, load_classifier
 from classify.results import Skipped
@@ -21,6 +20,7 @@ from classify.robustness.corruptions import CORRUPTIONS, SEVERITIES, Corruption
 from classify.robustness.figure import save_robustness
 from classify.robustness.results import Corrupted, Figures, Robustness
 from classify.training.selection import groups_of
+from classify.trust.operating_points import apply_operating_point
 from medx.core.console import progress_bar
 from medx.core.errors import InputError
 from medx.core.files import write_json
@@ -148,7 +148,7 @@ def _measure(
     """Return the clean condition, and those of each corruption by severity."""
 
     def condition(probs: npt.NDArray[np.float32]) -> Condition:
-        predicted = predicted_classes(classifier, probs)
+        predicted = apply_operating_point(probs, classifier.description.operating_point)
         sampled = sample_metrics(Case(target=target, probs=probs, predicted=predicted), how)
         return Condition(
             estimates={name: float(sampled.estimates[name][-1]) for name in METRICS},

@@ -16,12 +16,15 @@ if TYPE_CHECKING:
 _META_GROUP = 0x0002
 
 
-def read_bounded(name: str | Path, stream: Any, **options: Any) -> FileDataset:
+def read_bounded(
+    name: str | Path, stream: Any, *, force: bool = False, **options: Any
+) -> FileDataset:
     """Return what ``pydicom.dcmread`` does, without inflating whatever the file asks for.
 
     Args:
         name: The file, for messages.
         stream: A whole DICOM file, open or in memory.
+        force: Read it without its preamble too.
         options: What else ``dcmread`` takes.
 
     Raises:
@@ -31,7 +34,7 @@ def read_bounded(name: str | Path, stream: Any, **options: Any) -> FileDataset:
 
     inflated = inflate(name, stream)
     if inflated is None:
-        return pydicom.dcmread(stream, **options)
+        return pydicom.dcmread(stream, force=force, **options)
     dataset = pydicom.dcmread(inflated, force=True, **options)
     dataset.file_meta = pydicom.dataset.FileMetaDataset(_read_meta(stream))
     return dataset

@@ -10,6 +10,7 @@ from test_core.dicom_files import write_dicom
 
 from classify.predict import load_classifier
 from classify.predict_images import predict_dataset, predict_paths
+from classify.predict_names import name_files
 from classify.prediction_files import predictions_csv, save_predictions
 from classify.results import PredictionSet
 from classify.trust.operating_points import apply_operating_point
@@ -210,6 +211,13 @@ def test_top_classes_come_in_order(multiclass_run, pixels):
     assert [name for name, _ in top] == sorted(
         prediction.probabilities, key=prediction.probabilities.get, reverse=True
     )[:2]
+
+
+def test_a_dicom_file_without_its_preamble_is_asked_for_its_patient_too(tmp_path, pixels):
+    path = tmp_path / "Doe_Jane.dcm"
+    write_dicom(path, pixels[0])
+    path.write_bytes(path.read_bytes()[132:])
+    assert name_files(path, [path]).ids == ("file-00001.dcm",)
 
 
 def test_a_path_that_names_its_patient_is_not_written_down(classifier, pixels, tmp_path, capsys):

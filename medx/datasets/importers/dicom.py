@@ -222,10 +222,12 @@ def modality_of(records: list[Record]) -> str:
     return names.pop() if len(names) == 1 else ""
 
 
-def read_header(path: Path, tags: Iterable[str]) -> Any:
+def read_header(path: Path, tags: Iterable[str], *, force: bool = False) -> Any:
     """Return the wanted attributes of a DICOM file; raises anything on a damaged one."""
     with open_mapped(path) as file:
-        return read_bounded("a DICOM file", file, stop_before_pixels=True, specific_tags=[*tags])
+        return read_bounded(
+            "a DICOM file", file, force=force, stop_before_pixels=True, specific_tags=[*tags]
+        )
 
 
 def read_whole(path: Path) -> Any:

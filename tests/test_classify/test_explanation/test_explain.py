@@ -4,6 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PIL import Image as PILImage
+from test_core.dicom_files import write_dicom
 
 from classify.explanation.config import ExplainConfig
 from classify.explanation.explain import explain, explain_files
@@ -106,6 +107,22 @@ def test_files_of_any_size_are_explained_and_bad_ones_listed(squares, squares_ru
     assert result.sanity.n == 2
     with pytest.raises(InputError, match=r"bad\.png"):
         explain_files(squares_run, replace(config, input=str(images / "bad.png")), tmp_path)
+
+
+def test_a_path_that_names_its_patient_is_not_written_down(squares_run, tmp_path, capsys):
+    folder = tmp_path / "in" / "Doe_Jane"
+    folder.mkdir(parents=True)
+    for name in ("a.dcm", "b.dcm"):
+        write_dicom(folder / name, np.arange(32 * 32, dtype=np.uint16).reshape(32, 32))
+    (folder / "b.dcm").write_bytes((folder / "b.dcm").read_bytes()[:-100])
+    out = tmp_path / "out"
+    result = explain_files(squares_run, replace(QUICK, input=str(folder)), out)
+    assert [image.id for image in result.images] == ["a.dcm"]
+    assert [skipped.id for skipped in result.skipped] == ["b.dcm"]
+    written = "".join(p.read_text() for p in out.iterdir() if p.is_file())
+    assert "Doe" not in written + capsys.readouterr().err
+    direct = explain_files(squares_run, replace(QUICK, input=str(folder.parent)), tmp_path / "up")
+    assert [image.id for image in direct.images] == ["file-00001.dcm"]
 
 
 def test_boxes_of_the_class_count_or_all_where_none_carries_a_class_name(squares):
