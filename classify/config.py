@@ -345,6 +345,8 @@ def _check_transfer(config: TrainConfig) -> None:
     _check_number(config, "layer_decay", above=0.0, most=1.0)
     if config.probe and config.members > 1:
         raise ValueError("probe fits one head; members must be 1")
+    if config.probe and config.class_weights is not None:
+        raise ValueError("probe weighs classes by balanced_sampling, true or false, alone")
     if config.encoder is not None and not config.probe:
         raise ValueError("encoder is for probe: set probe=true, or take --recipe linear-probe")
 

@@ -119,7 +119,7 @@ class EvaluationResult(Value):
     chance: dict[str, float] = Field(description="What one answer for every image reaches.")
     operating_point: float | None
     operating_point_rule: str | None
-    metrics: Measured = Field(description="At the operating point chosen on val.")
+    metrics: Measured = Field(description="At the operating point.")
     metrics_at_half: Measured | None = Field(description="At 0.5; None when multi-class.")
     operating_points: list[MeasuredPoint] = Field(description="Every named threshold.")
     by_class: dict[str, Measured] = Field(description="One against the rest.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from classify.card.text import Block, metric_table
+from classify.card.text import Block, metric_table, say_decision
 from classify.results import EvaluationResult
 
 
@@ -20,9 +20,10 @@ def _write(found: EvaluationResult) -> Iterator[Block]:
     made_up = ", synthetic" if found.synthetic else ""
     heading = f"{found.dataset}, {found.split}, n = {found.n:,}{made_up}"
     prevalence = ", ".join(f"{name} {share:.1%}" for name, share in found.prevalence.items())
+    decided = say_decision(found.operating_point, found.operating_point_rule)
     yield metric_table(
         heading,
-        {"": found.metrics, "at 0.5": found.metrics_at_half},
+        {decided: found.metrics, "at 0.5": found.metrics_at_half},
         chance=found.chance,
         text=f"{found.selection}. Prevalence: {prevalence}. Intervals: "
         f"{found.bootstrap_resamples} resamples by {found.bootstrap_unit}. Unreadable: "

@@ -34,6 +34,7 @@ def _render(template: str, card: ModelCard, *, autoescape: bool) -> str:
 
 
 def _markdown_cell(value: Any) -> str:
-    """Return a value that stays in its cell and is not read as HTML."""
+    """Return a value that stays in its cell and is read neither as HTML nor as a link."""
     text = str(value).replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")
+    text = text.replace("](", "]\\(")
     return " ".join(text.split())

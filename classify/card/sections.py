@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from classify.card.evaluations import write_evaluations
-from classify.card.text import Block, Section, metric_table
+from classify.card.text import Block, Section, metric_table, say_decision
 from classify.card.write import ModelCard
 from classify.trust.ood import FLAGGED
 from medx.core.settings import DISCLAIMER
@@ -157,7 +157,8 @@ def _val(card: ModelCard) -> Iterator[Block]:
         yield Block(text=f"The figures on val are {UNKNOWN}.")
         return
     yield Block(text=f"Optimistic: {result.selection}.")
-    yield metric_table(f"n = {result.n_val:,}", {"": result.val, "at 0.5": result.val_at_half})
+    decided = say_decision(result.operating_point, result.operating_point_rule)
+    yield metric_table(f"n = {result.n_val:,}", {decided: result.val, "at 0.5": result.val_at_half})
 
 
 def _ledger(card: ModelCard) -> Iterator[Block]:

@@ -50,9 +50,16 @@ def metric_table(
         cells = [_interval(metrics.get(name)) for metrics in kept.values()]
         level = [] if chance is None else [f"{chance[name]:.3f}" if name in chance else "–"]
         rows.append((name.replace("_", " "), *cells, *level))
-    titles = [title or "at the chosen operating point" for title in kept]
-    columns = ("metric [95 % interval]", *titles, *([] if chance is None else ["chance"]))
+    columns = ("metric [95 % interval]", *kept, *([] if chance is None else ["chance"]))
     return Block(heading=heading, text=text, columns=columns, rows=tuple(rows))
+
+
+def say_decision(operating_point: float | None, rule: str | None) -> str:
+    """Return what figures were decided by, as the title of their column."""
+    if operating_point is None:
+        return "most probable class"
+    how = "as given" if rule == "given" else f"{rule}, chosen on val"
+    return f"at {operating_point:.3f}, {how}"
 
 
 def _interval(value: Any) -> str:

@@ -27,14 +27,19 @@ from classify.evaluation.scoring import Scored, score, split_to_measure
 from classify.evaluation.shared_classes import map_labels
 from classify.evaluation.subgroups import check_columns, measure_subgroups
 from classify.evaluation.tally import confusion_matrix
-from classify.ledger import count_evaluations, record_evaluation, say_selection
+from classify.ledger import (
+    count_evaluations,
+    learned_from_val,
+    record_evaluation,
+    say_selection,
+)
 from classify.predict import Classifier, load_classifier
 from classify.prediction_files import predictions_csv
 from classify.results import EvaluationResult, Skipped
 from classify.training.selection import HALF
 from classify.trust.measure import Judged, measure_trust
 from classify.trust.operating_points import apply_operating_point
-from medx.core.console import note
+from medx.core.console import note, warn
 from medx.core.files import write_json, write_text
 from medx.core.runs import create_run_dir, save_config
 from medx.datasets.manifest import Dataset
@@ -128,7 +133,7 @@ def named_thresholds(classifier: Classifier) -> dict[str, float]:
     about = classifier.description
     if about.operating_point is None:
         return {}
-    named: dict[str, float] = getattr(about, "operating_points", None) or {}
+    named = about.operating_points
     # Its own names say more than ours: the chosen one may already be among them.
     chosen = {} if about.operating_point in named.values() else {CHOSEN: about.operating_point}
     return {**chosen, **named, "0.5": HALF}
@@ -179,7 +184,7 @@ def _measure(
         classes=list(classifier.classes),
         absent=list(scored.shared.absent),
         left_out=scored.shared.left_out,
-        notes=list(scored.notes),
+        notes=[*scored.notes, *_caveats(config, classifier, scored, part, run_dir)],
         temperature=about.temperature,
         operating_point=about.operating_point,
         operating_point_rule=about.operating_point_rule,
@@ -197,6 +202,26 @@ def _measure(
         ],
         **figures_of_merit,
     )
+
+
+def _caveats(
+    config: EvaluateConfig, classifier: Classifier, scored: Scored, part: Dataset, run_dir: Path
+) -> list[str]:
+    """Return, and say, which of the images cannot judge the classifier, and which were left out."""
+    found = []
+    if config.limit is not None:
+        found.append(f"only the first {config.limit} records were asked for")
+    if part.name == classifier.description.dataset:
+        learned = ("train", "val") if learned_from_val(run_dir) else ("train",)
+        count = sum(record.split in learned for record in scored.records)
+        if count:
+            found.append(
+                f"the classifier learned from {count} of these {len(scored.records)} images: "
+                "figures of them say nothing of new ones"
+            )
+    for text in found:
+        warn(text)
+    return found
 
 
 def _judge(classifier: Classifier, scored: Scored) -> Judged:

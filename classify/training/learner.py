@@ -94,9 +94,11 @@ def load_training_data(config: TrainConfig, dataset: Dataset) -> TrainingData:
     size = input_size(config, train)
     images = load_images(train, size, description="reading train")
     judges = load_images(val, size, description="reading val")
-    augmentation, reason = choose_augmentation(
-        config.augmentation, dataset.modality, colour=dataset.colour
-    )
+    augmentation, reason = "none", "a linear probe reads each image as it is"
+    if not config.probe:
+        augmentation, reason = choose_augmentation(
+            config.augmentation, dataset.modality, colour=dataset.colour
+        )
     return TrainingData(
         train=images,
         val=judges,

@@ -36,7 +36,7 @@ from classify.trust.operating_points import (
 )
 from classify.trust.operating_rules import STANDARD_RULES
 from classify.trust.val_logits import VAL_LOGITS_FILE, ValLogits, save_val_logits
-from medx.core.console import note
+from medx.core.console import note, warn
 from medx.core.device import resolve_precision
 from medx.core.files import sha256_file, write_json
 from medx.datasets.manifest import Dataset, Record
@@ -123,6 +123,11 @@ def choose_points(
         calibration: How its logits become probabilities.
     """
     if val.logits.shape[1] != 2:
+        if config.operating_point != TrainConfig.operating_point:
+            warn(
+                f"{config.operating_point} is a rule for two classes; of "
+                f"{val.logits.shape[1]} the most probable one is taken"
+            )
         return {}
     positive = calibration.probabilities(val.logits)[:, 1]
     return {

@@ -45,6 +45,16 @@ def test_an_evaluation_refreshes_the_card_once_and_for_good(run, binary, tmp_pat
     assert [e.split for e in save_card(moved).evaluations] == ["test"]
 
 
+def test_the_card_says_what_an_evaluation_decided_by(run, binary, tmp_path):
+    for number, rule in enumerate(("0.9", "specificity>=0.9")):
+        folder = tmp_path / str(number)
+        evaluate(run, binary, "val", output_dir=folder, resamples=5, operating_point=rule)
+    text = (run / "MODEL_CARD.md").read_text()
+    assert "| at 0.900, as given | at 0.5 | chance |" in text
+    assert "specificity>=0.9, chosen on val | at 0.5 | chance |" in text
+    assert "balanced_accuracy, chosen on val | at 0.5 |" in text
+
+
 def test_every_number_is_in_the_files_of_the_run(run):
     written = numbers(render_markdown(read_card(run)))
     held = "\n".join(path.read_text() for path in run.rglob("*.json"))
@@ -76,11 +86,11 @@ def test_an_evaluation_of_another_version_is_listed_not_fatal(run):
 def test_names_cannot_break_the_page_or_the_table(run):
     data = load_json(run / "data.json")
     card = read_card(run)
-    odd = card.data.model_copy(update={"description": "<script>a|b</script>\nnew line"})
+    odd = card.data.model_copy(update={"description": "<script>a|b</script>\nnew line ![x](//u)"})
     card = card.model_copy(update={"data": odd})
     assert data["name"] == "binary"
     assert "<script>" not in render_html(card)
-    assert "| what | &lt;script>a\\|b&lt;/script> new line |" in render_markdown(card)
+    assert "| what | &lt;script>a\\|b&lt;/script> new line ![x]\\(//u) |" in render_markdown(card)
 
 
 def test_no_folder_of_a_user_reaches_the_card(run):

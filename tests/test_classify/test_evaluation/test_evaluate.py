@@ -26,7 +26,8 @@ def run_dir(binary_run, tmp_path):
 def on_val(binary_run, binary, tmp_path_factory):
     """A plain evaluation of val."""
     folder = tmp_path_factory.mktemp("evaluated")
-    return evaluate(binary_run, binary, "val", output_dir=folder, resamples=5)
+    run = shutil.copytree(binary_run, folder / "run")  # its card would tell other tests of this one
+    return evaluate(run, binary, "val", output_dir=folder / "out", resamples=5)
 
 
 def rows_of(folder):
@@ -224,6 +225,20 @@ def test_a_set_without_splits_is_measured_whole_as_test(run_dir, binary, tmp_pat
     assert "external has no splits: all of it is measured" in capfd.readouterr().err
     with pytest.raises(UnknownNameError, match="split of external"):
         evaluate(run_dir, external, "val")
+
+
+def test_images_that_were_learned_from_and_a_limit_are_said(run_dir, binary, tmp_path):
+    def notes(split, limit=None):
+        folder = tmp_path / f"{split}-{limit}"
+        return evaluate(run_dir, binary, split, output_dir=folder, resamples=5, limit=limit).notes
+
+    assert notes("test") == []
+    limited, learned = notes("train", 50)
+    assert limited == "only the first 50 records were asked for"
+    assert learned.startswith("the classifier learned from 50 of these 50 images")
+    config = (run_dir / "config.yaml").read_text()
+    (run_dir / "config.yaml").write_text(config.replace("train_on: train", "train_on: folds"))
+    assert "learned from 60 of these 60" in notes("val")[0]
 
 
 def test_one_known_class_alone_is_measured(run_dir, binary, tmp_path):

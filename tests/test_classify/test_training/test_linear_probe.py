@@ -74,8 +74,10 @@ def test_a_class_that_train_lacks_is_never_predicted():
     assert set(probe.logits(known).argmax(axis=1)) == {0, 2}
 
 
-def test_a_probed_network_is_a_classifier_like_any_other(multiclass, tmp_path):
-    result = train(PROBE, tmp_path / "run", multiclass)
+def test_a_probed_network_is_a_classifier_like_any_other(multiclass, tmp_path, capfd):
+    result = train(replace(PROBE, operating_point="f1"), tmp_path / "run", multiclass)
+    assert "f1 is a rule for two classes; of 3 the most probable" in capfd.readouterr().err
+    assert result.augmentation == "none"
     assert result.val["auroc"].estimate > 0.9
     assert len(result.probe) == len(STRENGTHS)
     assert [epoch.phase for epoch in result.history] == ["probe"]
@@ -122,6 +124,7 @@ def test_an_encoder_nobody_provides_is_an_error(monkeypatch):
     ("settings", "message"),
     [
         ({"probe": True, "members": 2}, "probe fits one head"),
+        ({"probe": True, "class_weights": (1, 2)}, "balanced_sampling, true or false, alone"),
         ({"encoder": "compact"}, "take --recipe linear-probe"),
         ({"layer_decay": 1.5}, "layer_decay must be > 0 and <= 1"),
         ({"unfreeze": -1}, "unfreeze must be an integer >= 0"),
