@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,6 +64,16 @@ class TrainingData:
     statistics: tuple[tuple[float, ...], tuple[float, ...]]
     augmentation: str
     augmentation_reason: str
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of names, labels and brightness of all images, to know them again by."""
+        digest = hashlib.sha256()
+        for part in (self.train, self.val):
+            digest.update("\n".join(record.id for record in part.records).encode())
+            digest.update(part.target.numpy().tobytes())
+            digest.update(part.pixels.sum(dim=(1, 2, 3), dtype=torch.int64).numpy().tobytes())
+        return digest.hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

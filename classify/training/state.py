@@ -24,8 +24,9 @@ STATE_FILE = "checkpoint.safetensors"
 
 @dataclass(kw_only=True)
 class Progress:
-    """Epochs done and the best of them."""
+    """Epochs done and the best of them, and the ``TrainingData.fingerprint`` of their images."""
 
+    images: str = ""
     history: list[Epoch] = field(default_factory=list)
     best_epoch: int = 0
 
@@ -55,6 +56,7 @@ def save_state(run_dir: Path, progress: Progress, learner: Learner) -> None:
     tensors = training_tensors(learner.network, learner.average, learner.optimizer)
     scaler = learner.accelerator.scaler  # of fp16 only
     about = {
+        "images": progress.images,
         "history": [epoch.model_dump() for epoch in progress.history],
         "best_epoch": progress.best_epoch,
         "scaler": scaler.state_dict() if scaler is not None else None,
@@ -104,7 +106,8 @@ def _read_about(path: Path) -> dict[str, Any]:
 def _progress(about: dict[str, Any], path: Path) -> Progress:
     try:
         history = [Epoch.model_validate(epoch) for epoch in about["history"]]
-        return Progress(history=history, best_epoch=int(about["best_epoch"]))
+        images, best = str(about["images"]), int(about["best_epoch"])
+        return Progress(images=images, history=history, best_epoch=best)
     except (KeyError, TypeError, ValueError) as error:
         raise _misfit(path, error) from error
 

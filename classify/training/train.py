@@ -134,9 +134,14 @@ def train_member(
     of_many = f" of network {member + 1} of {config.members}" if config.members > 1 else ""
     config = replace(config, seed=member_seed(config.seed, member))
     steps = steps_per_epoch(config, data.train)
-    progress = Progress()
+    progress = Progress(images=data.fingerprint)
     if (folder / STATE_FILE).is_file():
-        progress = load_progress(folder)
+        began, progress = progress.images, load_progress(folder)
+        if progress.images != began:
+            raise InputError(
+                f"the images of {config.dataset} are not those that {run_dir} began with",
+                hint="start a new run without --resume",
+            )
         note(f"resuming after epoch {progress.epochs_done} of {most_epochs(config)}{of_many}")
         bar.advance(bar.task_ids[0], progress.epochs_done * steps)
     stand = stand_after(config, progress.history)

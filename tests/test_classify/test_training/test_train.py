@@ -217,6 +217,21 @@ def test_a_damaged_result_is_a_clear_error(binary, tmp_path, content):
         train(config, tmp_path, binary, resume=True)
 
 
+def test_resuming_on_other_images_of_the_same_name_is_refused(two_class, tmp_path):
+    dataset = load_manifest(two_class)
+
+    def stop(message):
+        if message.startswith("epoch 1/"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), listening(stop):
+        train(QUICK, tmp_path / "run", dataset)
+    first, second, *others = dataset.records
+    swapped = replace(dataset, records=(replace(first, path=second.path), second, *others))
+    with pytest.raises(InputError, match="are not those that"):
+        train(QUICK, tmp_path / "run", swapped, resume=True)
+
+
 def test_resuming_keeps_the_settings(two_class, tmp_path):
     dataset = load_manifest(two_class)
     train(replace(QUICK, epochs=1), tmp_path / "run", dataset)
