@@ -26,7 +26,14 @@ from classify.evaluation.reliability import (
     squared_errors,
 )
 from classify.evaluation.shares import exact_share
-from classify.evaluation.tally import Tally, count, decision_metrics, mean_known, share_counts
+from classify.evaluation.tally import (
+    Tally,
+    count,
+    decision_metrics,
+    mean_known,
+    share_counts,
+    share_units,
+)
 from medx.core.statistics import percentile_interval
 from medx.core.values import Interval
 
@@ -99,9 +106,8 @@ def measure_case(case: Case, how: Bootstrap) -> tuple[Measured, list[Measured]]:
     """Return the metrics of the whole, and of each class against the rest."""
     sampled = sample_metrics(case, how)
     columns = [_intervals(sampled, c) for c in range(case.num_classes + 1)]
-    if how.independent:
-        tally = count(case.target, case.predicted, case.num_classes)
-        columns = [_without_points(found, tally, c) for c, found in enumerate(columns)]
+    shares = _Shares(case.target, case.predicted, case.num_classes, how)
+    columns = [shares.without_points(found, c) for c, found in enumerate(columns)]
     whole = columns.pop()
     by_class = [{k: v for k, v in found.items() if k not in OVERALL_ONLY} for found in columns]
     if how.independent:
@@ -128,7 +134,7 @@ def measure_decisions(target: Ints, predicted: Ints, num_classes: int, how: Boot
         )
         for name, value in estimates.items()
     }
-    return _without_points(found, tally, num_classes) if how.independent else found
+    return _Shares(target, predicted, num_classes, how).without_points(found, num_classes)
 
 
 def sample_metrics(case: Case, how: Bootstrap) -> Sampled:
@@ -199,14 +205,22 @@ def _intervals(sampled: Sampled, column: int) -> Measured:
     return found
 
 
-def _without_points(found: Measured, tally: Tally, column: int) -> Measured:
-    """Give a share of none or all an exact interval: every resample of it is the same."""
-    changed = dict(found)
-    for name, (part, whole) in share_counts(tally).items():
-        value, images = found.get(name), int(whole[column])
-        if value is not None and images and value.low == value.high:
-            changed[name] = exact_share(int(part[column]), images)
-    return changed
+class _Shares:
+    """What each share is of: images, and the patients they come from."""
+
+    def __init__(self, target: Ints, predicted: Ints, num_classes: int, how: Bootstrap) -> None:
+        self.counts = share_counts(count(target, predicted, num_classes))
+        self.units = share_units(target, predicted, num_classes, how.groups)
+        self.of = "images" if how.independent else "patients"
+
+    def without_points(self, found: Measured, column: int) -> Measured:
+        """Give a share of none or all an exact interval: every resample of it is the same."""
+        changed = dict(found)
+        for name, (parts, wholes) in self.counts.items():
+            part, whole, units = parts[column], wholes[column], int(self.units[name][column])
+            if found.get(name) is not None and whole and part in (0, whole):
+                changed[name] = exact_share(units if part else 0, units, of=self.of)
+        return changed
 
 
 def _one_hot_table(target: Ints, predicted: Ints, num_classes: int) -> npt.NDArray[np.float32]:

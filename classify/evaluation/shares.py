@@ -14,6 +14,8 @@ from medx.core.values import Interval
 def measure_share(flags: npt.NDArray[np.bool_], how: Bootstrap) -> Interval | None:
     """Return the share of True: exact (Clopper and Pearson 1934), or bootstrapped by patient.
 
+    Where all or none are True every resample is the same: patients are counted as images then.
+
     Args:
         flags: ``(N,)``; None comes back when N is 0.
         how: What belongs together.
@@ -21,18 +23,21 @@ def measure_share(flags: npt.NDArray[np.bool_], how: Bootstrap) -> Interval | No
     count, found = len(flags), int(np.count_nonzero(flags))
     if count == 0:
         return None
-    if not how.independent:
-        totals = [(w @ flags, w.sum(axis=1)) for w in how.weights(count)]
-        shares = np.concatenate([part / whole for part, whole in totals])
-        return percentile_interval(found / count, shares)
-    return exact_share(found, count)
+    if how.independent:
+        return exact_share(found, count)
+    if found in (0, count):
+        patients = len(set(how.groups or ()))
+        return exact_share(patients if found else 0, patients, of="patients")
+    totals = [(w @ flags, w.sum(axis=1)) for w in how.weights(count)]
+    shares = np.concatenate([part / whole for part, whole in totals])
+    return percentile_interval(found / count, shares)
 
 
-def exact_share(found: int, count: int) -> Interval:
-    """Return a share of independent images with its exact interval; ``count`` >= 1."""
+def exact_share(found: int, count: int, *, of: str = "images") -> Interval:
+    """Return a share of ``count`` >= 1 independent units with its exact interval."""
     return Interval(
         estimate=found / count,
         low=float(beta.ppf(0.025, found, count - found + 1)) if found else 0.0,
         high=float(beta.ppf(0.975, found + 1, count - found)) if found < count else 1.0,
-        method="exact binomial",
+        method="exact binomial" if of == "images" else f"exact binomial of {of}",
     )

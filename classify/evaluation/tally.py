@@ -128,6 +128,30 @@ def share_counts(tally: Tally) -> dict[str, tuple[Doubles, Doubles]]:
     return found | {"accuracy": (right, np.append(nothing, tally.total))}
 
 
+def share_units(
+    target: Ints, predicted: Ints, num_classes: int, groups: Sequence[str] | None
+) -> dict[str, Doubles]:
+    """Return how many patients (images without ``groups``) each share of ``share_counts`` is of."""
+    names = np.arange(len(target)) if groups is None else np.asarray(groups)
+    unit = np.unique(names, return_inverse=True)[1].reshape(-1)
+
+    def units(flags: npt.NDArray[np.bool_]) -> Doubles:
+        held = np.zeros((unit.max() + 1, num_classes), bool)
+        held[unit[np.nonzero(flags)[0]], np.nonzero(flags)[1]] = True
+        return np.asarray(held.sum(axis=0), np.float64)
+
+    truth, said = (
+        np.eye(num_classes, dtype=bool)[target],
+        np.eye(num_classes, dtype=bool)[predicted],
+    )
+    by_class = {"precision": said, "sensitivity": truth, "specificity": ~truth}
+    found = {}
+    for name, flags in by_class.items():
+        each = units(flags)
+        found[name] = np.append(each, each[1:] if num_classes == 2 else 0.0)
+    return found | {"accuracy": np.append(np.zeros(num_classes), unit.max() + 1.0)}
+
+
 def mean_known(values: Doubles) -> Doubles:
     """Return the mean over the last axis of what is not NaN, ``(..., 1)``."""
     known = np.isfinite(values)

@@ -172,6 +172,19 @@ def test_patients_are_resampled_whole_and_delong_is_left_alone():
     assert grouped["auroc"].method == "percentile bootstrap"
 
 
+def test_a_share_of_all_counts_patients_where_they_repeat():
+    target = np.repeat([0, 1, 1], 100)
+    probs = np.stack([1.0 - target, target], axis=1)
+    patients = [f"p{i // 10}" for i in range(300)]  # 10 of class 0 and 20 of class 1
+    how = Bootstrap(resamples=50, groups=patients)
+    found = measure(target, probs, target, how)
+    for name, count in {"accuracy": 30, "sensitivity": 20, "specificity": 10}.items():
+        exact = binomtest(count, count).proportion_ci(0.95, method="exact")
+        assert found[name].low == pytest.approx(exact.low)
+        assert found[name].method == "exact binomial of patients"
+    assert measure_decisions(target, target, 2, how)["precision"] == found["precision"]
+
+
 def test_decisions_need_no_probability():
     target, probs, predicted = random_case(5, classes=2)
     full = measure(target, probs, predicted, QUICK)

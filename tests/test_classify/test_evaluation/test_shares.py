@@ -23,5 +23,14 @@ def test_patients_with_many_images_widen_it():
     assert grouped.estimate == alone.estimate == 0.5
 
 
+def test_a_share_of_all_counts_patients_where_they_repeat():
+    patients = [str(i // 10) for i in range(200)]
+    for flags in (np.ones(200, bool), np.zeros(200, bool)):
+        grouped = measure_share(flags, Bootstrap(groups=patients))
+        alone = measure_share(flags[:20], Bootstrap())
+        assert (grouped.low, grouped.high) == (alone.low, alone.high)
+        assert grouped.method == "exact binomial of patients"
+
+
 def test_of_nothing_there_is_no_share():
     assert measure_share(np.zeros(0, bool), Bootstrap()) is None
