@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,17 @@ def count_evaluations(train_dir: Path, dataset: str) -> int:
 def learned_from_val(train_dir: Path) -> bool:
     """Return whether a run's networks learned from val images as well, fold by fold."""
     return load_config(train_dir).get("train_on") == "folds"
+
+
+def say_learned(train_dir: Path, records: Sequence[Record]) -> list[str]:
+    """Return, in a sentence, how many images of its own dataset a model learned from, if any."""
+    learned = ("train", "val") if learned_from_val(train_dir) else ("train",)
+    count = sum(record.split in learned for record in records)
+    said = (
+        f"{train_dir.resolve().name} learned from {count} of these {len(records)} images: figures "
+        "of them say nothing of new ones"
+    )
+    return [said] if count else []
 
 
 def say_selection(train_dir: Path, evaluations: int) -> str:

@@ -19,7 +19,12 @@ from classify.evaluation.metrics import Case, Sampled, measure_case, sample_metr
 from classify.evaluation.paired_tests import Difference, compare_accuracy, compare_auroc, holm
 from classify.evaluation.scoring import Scored, score, split_to_measure
 from classify.evaluation.shared_classes import map_labels
-from classify.ledger import count_evaluations, learned_from_val, record_evaluation
+from classify.ledger import (
+    count_evaluations,
+    learned_from_val,
+    record_evaluation,
+    say_learned,
+)
 from classify.predict import Classifier, load_classifier
 from classify.results import Skipped
 from classify.runs import dataset_key, find_train_run, trained_on
@@ -88,9 +93,8 @@ def compare_runs(
             record_evaluation(folder, dataset.name, entry.split, len(entry.scored.records))
         entries.append(entry)
         rows.append(_row(entry, count_evaluations(folder, dataset.name)))
-    gaps, gap_notes = _all_gaps(
-        entries, config, dict(zip(classifiers.values(), folders, strict=True))
-    )
+    runs = dict(zip(classifiers.values(), folders, strict=True))
+    gaps, gap_notes = _all_gaps(entries, config, runs)
     tests, test_notes = _all_tests(entries)
     result = Comparison(
         run_dir=str(run_dir),
@@ -100,7 +104,7 @@ def compare_runs(
         chance={e.dataset.name: chance_levels(e.scored) for e in entries},
         gaps=gaps,
         tests=tests,
-        notes=list(dict.fromkeys([*_notes(entries), *gap_notes, *test_notes])),
+        notes=list(dict.fromkeys([*_notes(entries, runs), *gap_notes, *test_notes])),
         bootstrap_resamples=config.resamples,
         bootstrap_seed=config.seed,
     )
@@ -266,6 +270,8 @@ def _as_test(
     )
 
 
-def _notes(entries: Sequence[Entry]) -> Iterable[str]:
+def _notes(entries: Sequence[Entry], folders: dict[Classifier, Path]) -> Iterable[str]:
     for entry in entries:
         yield from entry.scored.notes
+        if entry.dataset.name == entry.classifier.description.dataset:
+            yield from say_learned(folders[entry.classifier], entry.scored.records)

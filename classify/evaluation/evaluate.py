@@ -27,12 +27,7 @@ from classify.evaluation.scoring import Scored, score, split_to_measure
 from classify.evaluation.shared_classes import map_labels
 from classify.evaluation.subgroups import check_columns, measure_subgroups
 from classify.evaluation.tally import confusion_matrix
-from classify.ledger import (
-    count_evaluations,
-    learned_from_val,
-    record_evaluation,
-    say_selection,
-)
+from classify.ledger import count_evaluations, record_evaluation, say_learned, say_selection
 from classify.predict import Classifier, load_classifier
 from classify.prediction_files import predictions_csv
 from classify.results import EvaluationResult, Skipped
@@ -212,13 +207,7 @@ def _caveats(
     if config.limit is not None:
         found.append(f"only the first {config.limit} records were asked for")
     if part.name == classifier.description.dataset:
-        learned = ("train", "val") if learned_from_val(run_dir) else ("train",)
-        count = sum(record.split in learned for record in scored.records)
-        if count:
-            found.append(
-                f"the classifier learned from {count} of these {len(scored.records)} images: "
-                "figures of them say nothing of new ones"
-            )
+        found += say_learned(run_dir, scored.records)
     for text in found:
         warn(text)
     return found

@@ -13,7 +13,7 @@ from classify.data import check_labels
 from classify.evaluation.bootstrap import Bootstrap
 from classify.evaluation.metrics import Case, sample_metrics
 from classify.explanation.config import RobustnessConfig
-from classify.ledger import count_evaluations, meets_test, record_evaluation
+from classify.ledger import count_evaluations, meets_test, record_evaluation, say_learned
 from classify.predict import Classifier, load_classifier
 from classify.results import Skipped
 from classify.robustness.corruptions import CORRUPTIONS, SEVERITIES, Corruption
@@ -21,7 +21,7 @@ from classify.robustness.figure import save_robustness
 from classify.robustness.results import Corrupted, Figures, Robustness
 from classify.training.selection import groups_of
 from classify.trust.operating_points import apply_operating_point
-from medx.core.console import progress_bar
+from medx.core.console import progress_bar, warn
 from medx.core.errors import InputError
 from medx.core.files import write_json
 from medx.core.images import Pixels
@@ -79,6 +79,10 @@ def measure_robustness(
     if meets_test(loaded.records):
         record_evaluation(train_dir, part.name, config.split, len(target))
     how = Bootstrap(groups=groups_of(loaded.records), resamples=config.resamples, seed=config.seed)
+    own = part.name == classifier.description.dataset
+    notes = say_learned(train_dir, loaded.records) if own else []
+    for text in notes:
+        warn(text)
     pixels = np.stack([classifier.fit(image) for image in loaded.pixels])
     save_config(output_dir, as_mapping(config))
     with logging_to(output_dir):
@@ -111,6 +115,7 @@ def measure_robustness(
         bootstrap_resamples=config.resamples,
         bootstrap_unit=how.unit,
         test_evaluations=count_evaluations(train_dir, part.name),
+        notes=notes,
         skipped=[Skipped(id=name, reason=reason) for name, reason in loaded.skipped],
         figures=[FIGURE],
     )

@@ -44,6 +44,7 @@ class Robustness(Value):
     bootstrap_resamples: int
     bootstrap_unit: str
     test_evaluations: int = Field(description="How often this model has met this test split.")
+    notes: list[str] = Field(description="What changes how the figures should be read.")
     skipped: list[Skipped]
     figures: list[str]
     disclaimer: str = DISCLAIMER

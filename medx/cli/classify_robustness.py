@@ -113,6 +113,8 @@ def _print(result: Robustness) -> None:
         f"95 % intervals: {result.bootstrap_resamples} bootstrap resamples by "
         f"{result.bootstrap_unit}, seed {result.seed}"
     )
+    for text in result.notes:
+        print_line(text)
     if result.skipped:
         print_line(f"skipped {len(result.skipped)} unreadable images; see metrics.json")
     if result.split != "val":

@@ -6,8 +6,10 @@ from classify.ledger import (
     meets_test,
     read_ledger,
     record_evaluation,
+    say_learned,
 )
 from medx.core.errors import CheckpointError
+from medx.core.runs import save_config
 from medx.datasets.manifest import Record
 
 
@@ -25,6 +27,15 @@ def test_looks_are_counted_by_dataset(tmp_path):
 )
 def test_what_training_did_not_use_is_a_look_at_test(splits, met):
     assert meets_test(Record(id=str(s), path="", split=s) for s in splits) == met
+
+
+@pytest.mark.parametrize(("train_on", "learned"), [("train", 2), ("folds", 3)])
+def test_images_that_a_model_learned_from_are_said(tmp_path, train_on, learned):
+    save_config(tmp_path, {"train_on": train_on})
+    records = [Record(id=str(i), path="", split=s) for i, s in enumerate(["train", "train", "val"])]
+    (said,) = say_learned(tmp_path, records)
+    assert f"learned from {learned} of these 3 images" in said
+    assert say_learned(tmp_path, [Record(id="x", path="", split="test")]) == []
 
 
 def test_a_damaged_ledger_is_not_counted_as_empty(tmp_path):

@@ -235,7 +235,7 @@ def test_images_that_were_learned_from_and_a_limit_are_said(run_dir, binary, tmp
     assert notes("test") == []
     limited, learned = notes("train", 50)
     assert limited == "only the first 50 records were asked for"
-    assert learned.startswith("the classifier learned from 50 of these 50 images")
+    assert learned.startswith("run learned from 50 of these 50 images")
     config = (run_dir / "config.yaml").read_text()
     (run_dir / "config.yaml").write_text(config.replace("train_on: train", "train_on: folds"))
     assert "learned from 60 of these 60" in notes("val")[0]
