@@ -71,10 +71,6 @@ class OutOfDistribution:
             found[kind] = (self.gaussians[kind].distance(vectors) - middle) / (high - middle)
         return found
 
-    def scores(self, features: Floats, pixels: Pixels) -> Doubles:
-        """Return the larger of the scaled distances ``(N,)``."""
-        return combine(self.parts(features, pixels))
-
 
 def combine(parts: dict[str, Doubles]) -> Doubles:
     """Return one score an image of its scaled distances."""

@@ -39,21 +39,21 @@ def test_about_one_percent_of_val_is_flagged():
     features, pixels = rng.normal(size=(800, 5)), rng.integers(0, 99, (800, 16, 16), dtype=np.uint8)
     val = {"val_features": features[400:], "val_pixels": pixels[400:]}
     ood = fit_ood(features=features[:400], pixels=pixels[:400], target=np.zeros(400, int), **val)
-    assert (ood.scores(*val.values()) > 1).sum() == 4
+    assert (combine(ood.parts(*val.values())) > 1).sum() == 4
 
 
 def test_either_part_alone_raises_the_score():
     parts, ood = fitted()
-    usual = ood.scores(parts["features"], parts["pixels"])
-    strange = ood.scores(parts["features"] + 30, parts["pixels"])
-    bright = ood.scores(parts["features"], parts["pixels"] + np.uint8(70))
+    usual = combine(ood.parts(parts["features"], parts["pixels"]))
+    strange = combine(ood.parts(parts["features"] + 30, parts["pixels"]))
+    bright = combine(ood.parts(parts["features"], parts["pixels"] + np.uint8(70)))
     assert min(strange.min(), bright.min()) > 1 > np.median(usual)
 
 
 def test_what_is_stored_scores_alike(tmp_path):
     parts, ood = fitted()
     again = load_ood(tmp_path / OOD_FILE, save_ood(tmp_path / OOD_FILE, ood))
-    assert again.scores(**parts).tolist() == ood.scores(**parts).tolist()
+    assert combine(again.parts(**parts)).tolist() == combine(ood.parts(**parts)).tolist()
 
 
 def test_another_file_is_noticed(tmp_path):
