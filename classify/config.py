@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
+from classify.setting_checks import check_choice, check_integer, check_number
 from classify.trust.operating_rules import parse_decision, parse_rule
 
 LOSSES = ("focal", "cross-entropy")
@@ -145,11 +145,11 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         for name in ("epochs", "members", "accumulate"):
-            _check_integer(self, name, low=1)
+            check_integer(self, name, low=1)
         for name in ("size", "limit", "patience", "batch_size"):
-            _check_integer(self, name, low=16 if name == "size" else 1, optional=True)
-        _check_integer(self, "seed", low=0)
-        _check_number(self, "learning_rate", above=0.0)
+            check_integer(self, name, low=16 if name == "size" else 1, optional=True)
+        check_integer(self, "seed", low=0)
+        check_number(self, "learning_rate", above=0.0)
         for name in (
             "weight_decay",
             "focal_gamma",
@@ -158,16 +158,16 @@ class TrainConfig:
             "logit_adjustment",
             "warmup_epochs",
         ):
-            _check_number(self, name, low=0.0)
+            check_number(self, name, low=0.0)
         for name in ("label_smoothing", "ema_decay", "class_balanced_beta"):
-            _check_number(self, name, low=0.0, below=1.0)
+            check_number(self, name, low=0.0, below=1.0)
         for name, known in _CHOICES.items():
-            _check_choice(self, name, known)
+            check_choice(self, name, known)
         object.__setattr__(self, "operating_point", str(parse_rule(self.operating_point)))
         for name in ("pretrained", "balanced_sampling", "horizontal_flip", "compile"):
             _check_flag(self, name)
         if self.augmentation is not None:
-            _check_choice(self, "augmentation", AUGMENTATIONS)
+            check_choice(self, "augmentation", AUGMENTATIONS)
         object.__setattr__(self, "class_weights", _parse_weights(self.class_weights))
         if self.train_on == "folds" and self.members < 2:
             raise ValueError("train_on folds needs members >= 2: each leaves out one fold")
@@ -224,9 +224,9 @@ class EvaluateConfig:
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "resamples"):
-            _check_integer(self, name, low=1)
-        _check_integer(self, "limit", low=1, optional=True)
-        _check_integer(self, "seed", low=0)
+            check_integer(self, name, low=1)
+        check_integer(self, "limit", low=1, optional=True)
+        check_integer(self, "seed", low=0)
         _keep_names(self, "by")
         _check_decision(self)
 
@@ -259,9 +259,9 @@ class CompareConfig:
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "resamples"):
-            _check_integer(self, name, low=1)
-        _check_integer(self, "limit", low=1, optional=True)
-        _check_integer(self, "seed", low=0)
+            check_integer(self, name, low=1)
+        check_integer(self, "limit", low=1, optional=True)
+        check_integer(self, "seed", low=0)
         for name in ("runs", "datasets"):
             _keep_names(self, name)
 
@@ -303,9 +303,9 @@ class PredictConfig:
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "top_k"):
-            _check_integer(self, name, low=1)
-        _check_integer(self, "limit", low=1, optional=True)
-        _check_choice(self, "frames", FRAMES)
+            check_integer(self, name, low=1)
+        check_integer(self, "limit", low=1, optional=True)
+        check_choice(self, "frames", FRAMES)
         _check_decision(self)
 
 
@@ -338,11 +338,11 @@ def _check_balance(config: TrainConfig) -> None:
 
 
 def _check_transfer(config: TrainConfig) -> None:
-    _check_integer(config, "head_epochs", low=0)
-    _check_integer(config, "head_patience", low=1, optional=True)
-    _check_integer(config, "unfreeze", low=0, optional=True)
-    _check_number(config, "head_learning_rate", above=0.0)
-    _check_number(config, "layer_decay", above=0.0, most=1.0)
+    check_integer(config, "head_epochs", low=0)
+    check_integer(config, "head_patience", low=1, optional=True)
+    check_integer(config, "unfreeze", low=0, optional=True)
+    check_number(config, "head_learning_rate", above=0.0)
+    check_number(config, "layer_decay", above=0.0, most=1.0)
     if config.probe and config.members > 1:
         raise ValueError("probe fits one head; members must be 1")
     if config.probe and config.class_weights is not None:
@@ -351,59 +351,19 @@ def _check_transfer(config: TrainConfig) -> None:
         raise ValueError("encoder is for probe: set probe=true, or take --recipe linear-probe")
 
 
-def _check_integer(config: object, name: str, *, low: int, optional: bool = False) -> None:
-    value = getattr(config, name)
-    if value is None and optional:
-        return
-    if isinstance(value, bool) or not isinstance(value, int) or value < low:
-        raise ValueError(f"{name} must be an integer >= {low}, got {value!r}")
-
-
-def _check_number(
-    config: object,
-    name: str,
-    *,
-    low: float | None = None,
-    above: float | None = None,
-    below: float | None = None,
-    most: float | None = None,
-) -> None:
-    value = getattr(config, name)
-    try:
-        number = float(value)  # YAML reads 1e-3 as text
-    except (TypeError, ValueError):
-        raise ValueError(f"{name} must be a number, got {value!r}") from None
-    bounds = [
-        (low is None or number >= low, f">= {low:g}" if low is not None else ""),
-        (above is None or number > above, f"> {above:g}" if above is not None else ""),
-        (below is None or number < below, f"< {below:g}" if below is not None else ""),
-        (most is None or number <= most, f"<= {most:g}" if most is not None else ""),
-    ]
-    if not all(holds for holds, _ in bounds) or number == float("inf"):
-        legal = " and ".join(text for _, text in bounds if text)
-        raise ValueError(f"{name} must be {legal}, got {value!r}")
-    object.__setattr__(config, name, number)
-
-
 def _check_decision(config: EvaluateConfig | PredictConfig) -> None:
     if config.operating_point is not None:
         decision = parse_decision(str(config.operating_point))
         object.__setattr__(config, "operating_point", str(decision))
     if config.label_shift is not None:
-        _check_choice(config, "label_shift", LABEL_SHIFTS)
-    _check_number(config, "level", above=0.0, below=1.0)
+        check_choice(config, "label_shift", LABEL_SHIFTS)
+    check_number(config, "level", above=0.0, below=1.0)
 
 
 def _check_flag(config: object, name: str) -> None:
     value = getattr(config, name)
     if not isinstance(value, bool):
         raise ValueError(f"{name} must be true or false, got {value!r}")
-
-
-def _check_choice(config: object, name: str, known: Sequence[str]) -> None:
-    value = getattr(config, name)
-    if value not in known:
-        raise ValueError(f"{name} must be one of {', '.join(known)}, got {value!r}")
 
 
 def _parse_weights(value: Any) -> str | tuple[float, ...] | None:

@@ -12,10 +12,10 @@ from classify.config import as_mapping
 from classify.data import check_labels
 from classify.evaluation.bootstrap import Bootstrap
 from classify.evaluation.metrics import Case, sample_metrics
-from classify.explanation.config import RobustnessConfig
 from classify.ledger import count_evaluations, meets_test, record_evaluation, say_learned
 from classify.predict import Classifier, load_classifier
 from classify.results import Skipped
+from classify.robustness.config import RobustnessConfig
 from classify.robustness.corruptions import CORRUPTIONS, SEVERITIES, Corruption
 from classify.robustness.figure import save_robustness
 from classify.robustness.results import Corrupted, Figures, Robustness

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from classify.explanation.config import RobustnessConfig
+from classify.robustness.config import RobustnessConfig
 from medx.cli.options import (
     BatchSizeOption,
     ConfigOption,

@@ -5,7 +5,8 @@ import pytest
 from PIL import Image as PILImage
 from test_classify.squares import make_squares
 
-from classify.explanation.config import ExplainConfig, RobustnessConfig
+from classify.explanation.config import ExplainConfig
+from classify.robustness.config import RobustnessConfig
 from medx.cli.classify_explain import explain
 from medx.cli.classify_robustness import robustness
 from medx.datasets.manifest_files import save_dataset

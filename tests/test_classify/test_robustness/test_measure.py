@@ -1,12 +1,13 @@
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from classify.explanation.config import RobustnessConfig
 from classify.ledger import read_ledger
 from classify.predict import load_classifier
+from classify.robustness.config import RobustnessConfig
 from classify.robustness.corruptions import CORRUPTIONS
 from classify.robustness.measure import corrupted_probabilities, measure_robustness
 from medx.core.errors import InputError
@@ -76,10 +77,11 @@ def test_noise_depends_on_seed_and_place_alone(binary, binary_run):
 def test_test_images_are_noted_and_strange_classes_refused(
     binary, multiclass, binary_run, multiclass_run, tmp_path
 ):
-    looks = len(read_ledger(multiclass_run))
+    run = shutil.copytree(multiclass_run, tmp_path / "run")
+    looks = len(read_ledger(run))
     config = replace(QUICK, split="test", limit=6, resamples=5)
-    result = measure_robustness(multiclass_run, multiclass, config, tmp_path)
+    result = measure_robustness(run, multiclass, config, tmp_path / "out")
     assert result.test_evaluations == looks + 1
-    assert len(read_ledger(multiclass_run)) == looks + 1
+    assert len(read_ledger(run)) == looks + 1
     with pytest.raises(InputError, match="has the classes columns, but"):
         measure_robustness(binary_run, multiclass, replace(config, limit=None), tmp_path)

@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import pytest
 
@@ -44,10 +46,16 @@ def test_many_classes_are_measured_too(multiclass_run, multiclass, tmp_path):
     assert len(report.conformal.sizes) == 4
 
 
-def test_an_evaluation_carries_it_and_stays_as_it_was(binary_run, binary, tmp_path):
-    plain = evaluate(binary_run, binary, "val", output_dir=tmp_path / "a", resamples=20)
+@pytest.fixture
+def run_dir(binary_run, tmp_path):
+    """A copy: an evaluation adds to the run's card and ledger."""
+    return shutil.copytree(binary_run, tmp_path / "run")
+
+
+def test_an_evaluation_carries_it_and_stays_as_it_was(run_dir, binary, tmp_path):
+    plain = evaluate(run_dir, binary, "val", output_dir=tmp_path / "a", resamples=20)
     shifted = evaluate(
-        binary_run, binary, "val", output_dir=tmp_path / "b", resamples=20, label_shift="em"
+        run_dir, binary, "val", output_dir=tmp_path / "b", resamples=20, label_shift="em"
     )
     assert shifted.metrics == plain.metrics
     assert plain.trust.label_shift is None
@@ -55,9 +63,9 @@ def test_an_evaluation_carries_it_and_stays_as_it_was(binary_run, binary, tmp_pa
     assert "figures/risk_coverage.png" in plain.figures
 
 
-def test_another_operating_point_is_used_and_named(binary_run, binary, tmp_path):
+def test_another_operating_point_is_used_and_named(run_dir, binary, tmp_path):
     found = evaluate(
-        binary_run,
+        run_dir,
         binary,
         "val",
         output_dir=tmp_path / "a",
