@@ -11,6 +11,7 @@ from pathlib import Path
 
 from classify.config import TrainConfig
 from classify.embedders import provide_embedders
+from classify.ledger import meets_test, record_evaluation
 from classify.predict import load_classifier
 from classify.runs import dataset_key, find_train_run
 from classify.training.train import train
@@ -101,6 +102,9 @@ def predict_cases(
     images = _read(chosen.where(lambda _: True, limit=limit))
     train_dir = run_dir or ensure_classifier(dataset, dataset_name, device=device)
     classifier = load_classifier(train_dir, device=device)
+    if not paths and meets_test(record for record, _ in images):
+        # Its mistakes will be looked for among these, by their labels.
+        record_evaluation(train_dir, dataset.name, split, len(images))
     predictions = classifier.predict(
         [record.id for record, _ in images], [image.pixels for _, image in images]
     )
