@@ -19,7 +19,7 @@ from classify.explanation.page import save_page
 from classify.explanation.pointing import MARKED_FROM, TOLERANCE
 from classify.explanation.results import Explained, Explanation, Localisation, Sanity
 from classify.explanation.sanity import check_sanity
-from classify.ledger import count_evaluations, meets_test, record_evaluation
+from classify.ledger import count_evaluations, meets_test, record_evaluation, say_learned
 from classify.predict import Classifier, load_classifier
 from classify.results import Skipped
 from classify.training.selection import groups_of
@@ -57,13 +57,22 @@ def explain(
     classifier, wanted = _load(train_dir, config)
     part = dataset.split(config.split, limit=config.limit)
     material = gather(classifier, part)
-    looks = 0
+    looks, notes = 0, []
     if material.truth is not None:
+        if part.name == classifier.description.dataset:
+            notes = say_learned(train_dir, material.records)
         if meets_test(material.records):
             record_evaluation(train_dir, part.name, config.split, len(material.records))
         looks = count_evaluations(train_dir, part.name)
     return _explain(
-        classifier, material, wanted, config, output_dir, split=config.split, looks=looks
+        classifier,
+        material,
+        wanted,
+        config,
+        output_dir,
+        split=config.split,
+        looks=looks,
+        notes=notes,
     )
 
 
@@ -103,6 +112,7 @@ def _explain(
     *,
     split: str | None = None,
     looks: int = 0,
+    notes: Sequence[str] = (),
 ) -> Explanation:
     save_config(output_dir, as_mapping(config))
     with logging_to(output_dir):
@@ -128,7 +138,7 @@ def _explain(
             bootstrap_unit="image" if groups_of(material.records) is None else "patient",
             sanity=_check(classifier, material, wanted, config),
             test_evaluations=looks,
-            notes=[CLASS_BLIND] if config.method == "eigencam" else [],
+            notes=[*notes, *([CLASS_BLIND] if config.method == "eigencam" else [])],
             skipped=[Skipped(id=name, reason=reason) for name, reason in material.skipped],
         )
         save_page(result, output_dir)

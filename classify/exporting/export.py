@@ -15,6 +15,7 @@ import numpy.typing as npt
 import torch
 
 from classify.checkpoint import ModelDescription
+from classify.encoder_probe import EncoderProbe
 from classify.exporting.formats import INPUT_NAME, OUTPUT_NAME, ExportFormat, Run, find_format
 from classify.exporting.graph import ExportGraph
 from classify.exporting.result import (
@@ -59,6 +60,12 @@ def export_classifier(
         InputError: When the network cannot be exported or the export answers differently.
     """
     chosen = find_format(name)
+    if isinstance(classifier.network, EncoderProbe):
+        raise InputError(
+            f"{classifier.name} is a linear layer on the embeddings of an encoder, which it does "
+            "not hold: there is nothing whole to export",
+            hint="export a network: medx classify train --recipe transfer",
+        )
     try:
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch)

@@ -11,15 +11,12 @@ import numpy.typing as npt
 from classify.evaluation.bootstrap import Bootstrap
 from classify.evaluation.shares import measure_share
 from classify.predict import Classifier
-from classify.trust.abstention import (
-    certainty,
-    measure_abstention,
-    save_risk_coverage,
-)
+from classify.trust.abstention import certainty, measure_abstention, save_risk_coverage
 from classify.trust.conformal import measure_conformal
 from classify.trust.label_shift import LabelShift, estimate_label_shift
 from classify.trust.ood import combine
 from classify.trust.results import OodResult, ShiftResult, TrustReport
+from medx.core.console import warn
 
 Floats = npt.NDArray[np.floating]
 Ints = npt.NDArray[np.int64]
@@ -91,6 +88,8 @@ def measure_trust(
 
 def shift_of(classifier: Classifier, probs: Floats, method: str) -> LabelShift:
     """Return the mix of classes estimated from calibrated probabilities ``(N, C)``."""
+    if method == "em" and classifier.description.calibration_method == "none":
+        warn("em takes probabilities at their word, and these were never calibrated: try bbse")
     val_probs = classifier.val_probs
     return estimate_label_shift(
         method,

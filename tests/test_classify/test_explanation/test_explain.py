@@ -154,3 +154,9 @@ def test_names_that_look_alike_get_files_of_their_own(tmp_path):
         path.touch()
         found.append(path.name)
     assert found == ["a-b.png", "a-b-2.png", "a-b-3.png"]
+
+
+def test_images_that_were_learned_from_are_said(squares, squares_run, explained, tmp_path):
+    assert explained[0].notes == []
+    on_train = explain(squares_run, squares, replace(QUICK, split="train", limit=6), tmp_path)
+    assert "learned from 6 of these 6 images" in on_train.notes[0]

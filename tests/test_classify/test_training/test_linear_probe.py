@@ -12,6 +12,7 @@ from sklearn.preprocessing import StandardScaler
 
 from classify.config import TrainConfig
 from classify.embedders import Embedder, load_embedder, provide_embedders
+from classify.exporting.export import export_classifier
 from classify.model import build_model
 from classify.predict import load_classifier
 from classify.training.linear_probe import STRENGTHS, fit_probe, linear_head
@@ -104,6 +105,8 @@ def test_an_encoder_is_probed_through_its_embeddings(toy_encoder, multiclass, tm
     pixels = multiclass.split("test").load_pixels(32).pixels
     np.testing.assert_allclose(classifier.features(pixels), stripes(pixels))
     assert classifier.probabilities(pixels).shape == (60, 3)
+    with pytest.raises(InputError, match="nothing whole to export"):
+        export_classifier(classifier, "pt2", tmp_path)
 
 
 def test_another_encoder_of_the_same_name_is_refused(toy_encoder, binary, tmp_path):

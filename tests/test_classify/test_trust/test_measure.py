@@ -6,7 +6,7 @@ import pytest
 from classify.evaluation.bootstrap import Bootstrap
 from classify.evaluation.evaluate import evaluate
 from classify.predict import load_classifier
-from classify.trust.measure import Judged, measure_trust
+from classify.trust.measure import Judged, measure_trust, shift_of
 from classify.trust.operating_points import apply_operating_point
 from medx.core.errors import InputError
 
@@ -36,6 +36,19 @@ def test_everything_is_measured_and_shift_only_when_asked(binary_run, binary, tm
     if report.label_shift:
         assert report.label_shift.shift.method == method
         assert sum(report.label_shift.shift.estimated_prior.values()) == pytest.approx(1)
+
+
+def test_em_on_uncalibrated_probabilities_is_warned_of(binary_run, binary, capsys):
+    classifier = load_classifier(binary_run, "cpu")
+    probs = judge(classifier, binary.split("val")).probs
+    shift_of(classifier, probs, "em")
+    assert "never calibrated" not in capsys.readouterr().err
+    about = classifier.description
+    classifier.description = about.model_copy(update={"calibration_method": "none"})
+    shift_of(classifier, probs, "bbse")
+    assert "never calibrated" not in capsys.readouterr().err
+    shift_of(classifier, probs, "em")
+    assert "never calibrated" in capsys.readouterr().err
 
 
 def test_many_classes_are_measured_too(multiclass_run, multiclass, tmp_path):
