@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,10 @@ from medx.datasets.manifest_files import save_dataset
 
 # Resolved at once: every test runs in a folder of its own.
 REAL_DATA = Path(os.environ["MEDX_DATA_DIR"]).resolve() if "MEDX_DATA_DIR" in os.environ else None
+
+# Started in the background of a shell, the suite and every command it starts would ignore Ctrl-C.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @dataclass(frozen=True)
