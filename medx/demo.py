@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image as PILImage
 
 from classify.config import TrainConfig
@@ -20,6 +19,7 @@ from medx.case import add_neighbours, choose_cases, predict_cases, report_items
 from medx.core.console import note
 from medx.core.files import atomic_path, make_dir, safe_name, write_text
 from medx.core.images import Pixels
+from medx.core.pages import render_page
 from medx.core.settings import DISCLAIMER
 from medx.core.values import Value
 from medx.datasets.catalog import default_dataset, load_dataset
@@ -185,18 +185,12 @@ def _write_page(result: DemoResult, dataset: Dataset, gallery: Gallery, page: Pa
     shown |= {report.image_id for report in result.reports.reports}
     shown |= {hit.id for report in result.reports.reports for hit in report.evidence.neighbours}
     pictures = _save_pictures(dataset, shown, page.parent)
-    environment = Environment(
-        loader=PackageLoader("medx", "pages"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     cases: dict[str, list[object]] = {}
     for report in result.reports.reports:
         cases.setdefault(report.image_id, []).append(report)
     labels = {record.id: record.label for record in dataset.records}
-    text = environment.get_template("demo.html.j2").render(
+    text = render_page(
+        "demo.html.j2",
         demo=result,
         encoder=gallery.encoder,
         pictures=pictures,

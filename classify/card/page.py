@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from classify.card.sections import write_sections
 from classify.card.write import ModelCard
+from medx.core.pages import page_environment
 
 
 def render_markdown(card: ModelCard) -> str:
@@ -21,14 +20,8 @@ def render_html(card: ModelCard) -> str:
 
 
 def _render(template: str, card: ModelCard, *, autoescape: bool) -> str:
-    environment = Environment(
-        loader=PackageLoader("medx", "pages"),
-        autoescape=autoescape,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+    environment = page_environment(autoescape=autoescape)
+    environment.keep_trailing_newline = True
     environment.filters["cell"] = _markdown_cell
     return environment.get_template(template).render(card=card, sections=write_sections(card))
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 from pathlib import Path
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from classify.results import EvaluationResult
 from medx.core.files import write_text
+from medx.core.pages import data_uri, render_page
 
 TITLES = {
     "confusion_matrix": "Confusion matrix: images, and shares of each true class",
@@ -27,24 +25,15 @@ WIDE = ("confusion_matrix", "embedding_map", "failures", "correct", "uncertain")
 
 def save_page(result: EvaluationResult, path: Path) -> Path:
     """Write the page; its pictures are read from the figures beside it."""
-    environment = Environment(
-        loader=PackageLoader("medx", "pages"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     figures = [
-        (TITLES[Path(name).stem], _data_uri(path.parent / name), Path(name).stem in WIDE)
+        (
+            TITLES[Path(name).stem],
+            data_uri((path.parent / name).read_bytes()),
+            Path(name).stem in WIDE,
+        )
         for name in result.figures
     ]
     columns = list(dict.fromkeys(group.column for group in result.subgroups))
-    text = environment.get_template("evaluation.html.j2").render(
-        result=result, figures=figures, columns=columns
-    )
+    text = render_page("evaluation.html.j2", result=result, figures=figures, columns=columns)
     write_text(path, text)
     return path
-
-
-def _data_uri(path: Path) -> str:
-    return f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode('ascii')}"

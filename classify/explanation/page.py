@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 from pathlib import Path
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from classify.explanation.results import Explained, Explanation
 from medx.core.files import write_text
+from medx.core.pages import data_uri, render_page
 
 #: Pictures on the page when the truth is unknown; all of them lie beside it.
 MOST_SHOWN = 60
@@ -18,16 +16,7 @@ Section = tuple[str, int | None, list[tuple[str, Explained]]]
 
 def save_page(result: Explanation, folder: Path) -> Path:
     """Write ``index.html`` into ``folder``, which holds the pictures; return its path."""
-    environment = Environment(
-        loader=PackageLoader("medx", "pages"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    text = environment.get_template("explain.html.j2").render(
-        result=result, sections=_sections(result, folder)
-    )
+    text = render_page("explain.html.j2", result=result, sections=_sections(result, folder))
     path = folder / result.page
     write_text(path, text)
     return path
@@ -50,8 +39,4 @@ def _sections(result: Explanation, folder: Path) -> list[Section]:
 
 
 def _embed(images: list[Explained], folder: Path) -> list[tuple[str, Explained]]:
-    return [(_data_uri(folder / image.picture), image) for image in images]
-
-
-def _data_uri(path: Path) -> str:
-    return f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode('ascii')}"
+    return [(data_uri((folder / image.picture).read_bytes()), image) for image in images]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +9,6 @@ from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image as PILImage
 from pydantic import Field
 
@@ -18,6 +16,7 @@ from medx.core.console import track, warn
 from medx.core.errors import InputError, MedxError
 from medx.core.files import write_text
 from medx.core.images import Pixels
+from medx.core.pages import data_uri, render_page
 from medx.core.settings import DISCLAIMER
 from medx.core.values import Value
 from medx.core.words import many
@@ -295,15 +294,12 @@ def _shorten(text: str, length: int) -> str:
 
 
 def _save_html(sheet: ContactSheet, path: Path) -> None:
-    environment = Environment(
-        loader=PackageLoader("medx", "pages"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    page = environment.get_template("contact_sheet.html.j2").render(
-        sheet=sheet, embed=_embed, most_named=MOST_NAMED_BOXES, disclaimer=DISCLAIMER
+    page = render_page(
+        "contact_sheet.html.j2",
+        sheet=sheet,
+        embed=_embed,
+        most_named=MOST_NAMED_BOXES,
+        disclaimer=DISCLAIMER,
     )
     write_text(path, page)
 
@@ -313,4 +309,4 @@ def _embed(pixels: Pixels) -> str:
     kind = "png" if max(pixels.shape[:2]) <= 128 else "jpeg"
     buffer = io.BytesIO()
     PILImage.fromarray(pixels).save(buffer, kind, quality=90)
-    return f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    return data_uri(buffer.getvalue(), kind)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import base64
 import io
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image as PILImage
 from PIL import ImageDraw
 
 from medx.core.errors import MedxError
 from medx.core.files import write_text
+from medx.core.pages import data_uri, render_page
 from medx.datasets.audit.figures import save_histograms
 from medx.datasets.audit.result import SEVERITIES, Audit, Count, Finding, Instance
 from medx.datasets.manifest import Dataset, Record
@@ -34,17 +33,11 @@ def save_audit(audit: Audit, dataset: Dataset, folder: Path) -> Path:
     """Write ``audit.json``, figures and ``index.html`` into ``folder``; return the page."""
     write_text(folder / "audit.json", audit.model_dump_json(indent=2) + "\n")
     figures = [
-        (_data_uri(path.read_bytes()), title) for path, title in save_histograms(audit, folder)
+        (data_uri(path.read_bytes()), title) for path, title in save_histograms(audit, folder)
     ]
-    environment = Environment(
-        loader=PackageLoader("medx", "pages"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     page = folder / "index.html"
-    text = environment.get_template("audit.html.j2").render(
+    text = render_page(
+        "audit.html.j2",
         audit=audit,
         severities=SEVERITIES,
         findings=_illustrate(audit.findings, dataset),
@@ -94,11 +87,7 @@ def _thumbnail(record: Record, dataset: Dataset, *, boxed: bool) -> str | None:
             draw.rectangle(corners, outline=BOX_COLOUR)
     buffer = io.BytesIO()
     picture.save(buffer, format="PNG")
-    return _data_uri(buffer.getvalue())
-
-
-def _data_uri(png: bytes) -> str:
-    return f"data:image/png;base64,{base64.b64encode(png).decode('ascii')}"
+    return data_uri(buffer.getvalue())
 
 
 def _tabulate(counts: Sequence[Count]) -> Iterable[Table]:
