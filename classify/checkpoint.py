@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pydantic import Field, ValidationError
+from torch import Tensor
 
 from classify.embedders import load_embedder
 from classify.encoder_probe import EncoderProbe, check_fingerprint
@@ -79,12 +80,7 @@ def load_checkpoint(run_dir: Path) -> tuple[Network, ModelDescription]:
     """
     description = load_description(run_dir)
     weights = run_dir / WEIGHTS_FILE
-    tensors = load_tensors(weights)
-    if sha256_file(weights) != description.weights_sha256:
-        raise CheckpointError(
-            f"{weights} is not the file that {DESCRIPTION_FILE} describes: its SHA-256 differs",
-            hint=RETRAIN,
-        )
+    tensors = load_described_tensors(weights, description.weights_sha256)
     try:
         network = build_described(description)
         network.load_state_dict(tensors)
@@ -94,6 +90,21 @@ def load_checkpoint(run_dir: Path) -> tuple[Network, ModelDescription]:
         reason = str(error).splitlines()[0]
         raise CheckpointError(f"{weights} does not fit its description: {reason}") from error
     return network.eval(), description
+
+
+def load_described_tensors(path: Path, sha256: str) -> dict[str, Tensor]:
+    """Read the tensors of a run, of the very file that ``model.json`` describes.
+
+    Raises:
+        CheckpointError: When the file is missing, damaged or another one.
+    """
+    tensors = load_tensors(path)
+    if sha256_file(path) != sha256:
+        raise CheckpointError(
+            f"{path} is not the file that {DESCRIPTION_FILE} describes: its SHA-256 differs",
+            hint=RETRAIN,
+        )
+    return tensors
 
 
 def load_description(run_dir: Path) -> ModelDescription:

@@ -16,12 +16,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from classify.checkpoint import load_described_tensors
 from classify.trust.gaussian import Gaussian, fit_gaussian
 from classify.trust.image_statistics import image_statistics
-from medx.core.errors import CheckpointError
 from medx.core.files import sha256_file
 from medx.core.images import Pixels
-from medx.core.training import load_tensors, save_tensors
+from medx.core.training import save_tensors
 
 Floats = npt.NDArray[np.floating]
 Doubles = npt.NDArray[np.float64]
@@ -146,12 +146,7 @@ def load_ood(path: Path, sha256: str) -> OutOfDistribution:
     Raises:
         CheckpointError: When the file is missing, damaged or another one.
     """
-    tensors = load_tensors(path)
-    if sha256_file(path) != sha256:
-        raise CheckpointError(
-            f"{path} is not the file that model.json describes: its SHA-256 differs",
-            hint="train again: medx classify train",
-        )
+    tensors = load_described_tensors(path, sha256)
     arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
     return OutOfDistribution(
         gaussians={

@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from medx.core.errors import CheckpointError
+from classify.checkpoint import load_described_tensors
 from medx.core.files import sha256_file
-from medx.core.training import load_tensors, save_tensors
+from medx.core.training import save_tensors
 
 VAL_LOGITS_FILE = "val_logits.safetensors"
 
@@ -55,12 +55,7 @@ def load_val_logits(path: Path, sha256: str) -> ValLogits:
     Raises:
         CheckpointError: When the file is missing, damaged or another one.
     """
-    tensors = load_tensors(path)
-    if sha256_file(path) != sha256:
-        raise CheckpointError(
-            f"{path} is not the file that model.json describes: its SHA-256 differs",
-            hint="train again: medx classify train",
-        )
+    tensors = load_described_tensors(path, sha256)
     groups = tensors.get("groups")
     return ValLogits(
         logits=tensors["logits"].numpy(),
