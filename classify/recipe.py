@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from classify.config import TrainConfig
 from medx.core.errors import InputError, UnknownNameError
 from medx.core.values import Value
+from medx.core.yaml_files import read_yaml_mapping
 
 FOLDER = Path(__file__).parent / "recipes"
 SUFFIXES = (".yaml", ".yml")
@@ -68,7 +68,7 @@ def load_recipe(name: str) -> Recipe:
         path = Path(name)
         if path.suffix not in SUFFIXES:
             raise UnknownNameError("recipe", name, recipe_names())
-    settings = _read(path)
+    settings = read_yaml_mapping(path, f"the recipe {path}")
     description = str(settings.pop("description", ""))
     known = {field.name for field in fields(TrainConfig)} - {"recipe", "recipe_reason"}
     for setting in settings:
@@ -77,15 +77,3 @@ def load_recipe(name: str) -> Recipe:
     recipe = Recipe(name=path.stem, description=description, settings=dict(settings))
     recipe.config()
     return recipe
-
-
-def _read(path: Path) -> dict[str, Any]:
-    import yaml
-
-    try:
-        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read the recipe {path}: {error}") from error
-    if not isinstance(loaded, Mapping):
-        raise InputError(f"the recipe {path} must hold name: value lines")
-    return dict(loaded)

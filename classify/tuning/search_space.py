@@ -12,6 +12,7 @@ from typing import Any
 
 from classify.config import TrainConfig
 from medx.core.errors import InputError, UnknownNameError
+from medx.core.yaml_files import read_yaml_mapping
 
 SELECTIONS = ("auroc", "nll", "balanced_accuracy", "shifted_auroc")
 RANGE = ".."
@@ -72,12 +73,7 @@ def read_space(path: Path | None, grids: Sequence[str]) -> dict[str, list[Any]]:
 
     space: dict[str, list[Any]] = {}
     if path is not None:
-        try:
-            loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-            raise InputError(f"cannot read the search space {path}: {error}") from error
-        if not isinstance(loaded, dict):
-            raise InputError(f"{path} must hold name: [value, value] lines")
+        loaded = read_yaml_mapping(path, f"the search space {path}", lines="name: [value, value]")
         space = {str(k): v if isinstance(v, list) else [v] for k, v in loaded.items()}
     for grid in grids:
         name, equals, text = grid.partition("=")

@@ -14,6 +14,7 @@ import typer
 from medx.core.device import Device
 from medx.core.errors import InputError, UnknownNameError
 from medx.core.settings import set_offline
+from medx.core.yaml_files import read_yaml_mapping
 
 Config = TypeVar("Config")
 
@@ -151,7 +152,7 @@ def read_settings(
 
     changes: dict[str, Any] = {}
     if config_file:
-        changes.update(_read_file(config_file))
+        changes.update(read_yaml_mapping(config_file, f"settings from {config_file}"))
     for assignment in assignments or []:
         name, equals, value = assignment.partition("=")
         if not equals:
@@ -199,15 +200,3 @@ def _as_type(name: str, value: Any, hint: Any) -> Any:
         f"{name} must be of type {kind.__name__}, got {value!r}",
         hint=advice if kind is str else None,
     )
-
-
-def _read_file(path: Path) -> dict[str, Any]:
-    import yaml
-
-    try:
-        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read settings from {path}: {error}") from error
-    if not isinstance(loaded, dict):
-        raise InputError(f"{path} must hold name: value lines")
-    return loaded
