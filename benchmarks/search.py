@@ -27,11 +27,11 @@ import numpy as np
 from medx.datasets.catalog import load_dataset
 from retrieval.build import build_index
 from retrieval.config import BuildConfig
-from retrieval.description import IndexDescription
 from retrieval.encoders.base import Fingerprint, normalize
 from retrieval.encoders.compact import CompactEncoder
-from retrieval.index import GalleryIndex
-from retrieval.items import Item, Items
+from retrieval.index.description import IndexDescription
+from retrieval.index.gallery_index import GalleryIndex
+from retrieval.index.items import Item, Items
 
 FAISS_THRESHOLD = 128_000  # what faiss 1.15 sets for itself
 TOP_K = 10

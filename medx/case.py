@@ -28,8 +28,8 @@ from reportgen.evidence import Evidence
 from reportgen.item import ReportItem
 from reportgen.samples import Candidate, SampleKind, choose_samples
 from retrieval.gallery import Gallery
-from retrieval.related import related_ids
-from retrieval.search import id_search, image_search
+from retrieval.index.related import related_ids
+from retrieval.search.queries import id_search, image_search
 
 provide_embedders(load_embedder)
 

@@ -30,10 +30,10 @@ from reportgen.generate import generate_reports
 from reportgen.report_set import ReportSet
 from reportgen.strategies import STRATEGIES
 from retrieval.config import GalleryConfig
-from retrieval.evaluate import evaluate_index, save_evaluation
-from retrieval.evaluation import EvaluationResult as RetrievalResult
+from retrieval.evaluation.evaluate import evaluate_index, save_evaluation
+from retrieval.evaluation.results import EvaluationResult as RetrievalResult
 from retrieval.gallery import Gallery, open_gallery
-from retrieval.search import SearchResult, text_search
+from retrieval.search.queries import SearchResult, text_search
 
 #: What to ask of an archive; other datasets are asked for their classes.
 QUERIES = {

@@ -19,11 +19,11 @@ from medx.core.values import Value
 from medx.core.words import many
 from medx.datasets.manifest import Dataset, Record
 from retrieval.config import BuildConfig
-from retrieval.description import IndexDescription
 from retrieval.encoders.base import Embeddings, Encoder, Fingerprint
-from retrieval.index import GalleryIndex, check_replaceable
-from retrieval.items import Item, Items
-from retrieval.origin import dataset_digest, dataset_source
+from retrieval.index.description import IndexDescription
+from retrieval.index.gallery_index import GalleryIndex, check_replaceable
+from retrieval.index.items import Item, Items
+from retrieval.index.origin import dataset_digest, dataset_source
 
 PACKAGES = ("medx", "numpy", "faiss-cpu", "pyarrow", "torch", "open_clip_torch")
 

@@ -9,12 +9,12 @@ from medx.core import settings
 from medx.core.console import note
 from medx.core.errors import IndexMismatchError, InputError
 from retrieval.config import AUTO, GalleryConfig
-from retrieval.description import build_command
 from retrieval.encoders.base import Encoder
 from retrieval.encoders.load import choose_encoder, load_encoder
-from retrieval.index import GalleryIndex
-from retrieval.locate import DESCRIPTION_FILE, find_index_dir, index_name
-from retrieval.origin import dataset_digest, dataset_source
+from retrieval.index.description import build_command
+from retrieval.index.gallery_index import GalleryIndex
+from retrieval.index.locate import DESCRIPTION_FILE, find_index_dir, index_name
+from retrieval.index.origin import dataset_digest, dataset_source
 
 
 class Gallery:

@@ -37,8 +37,8 @@ from retrieval.config import (
 from retrieval.encoders import ENCODERS
 
 if TYPE_CHECKING:
-    from retrieval.evaluation import EvaluationResult
-    from retrieval.search import SearchResult
+    from retrieval.evaluation.results import EvaluationResult
+    from retrieval.search.queries import SearchResult
 
 app = typer.Typer(
     help="Find images by words or by image, and measure how well.", no_args_is_help=True
@@ -91,7 +91,7 @@ def build(
     from medx.datasets.catalog import default_dataset, load_dataset
     from retrieval.build import build_index
     from retrieval.encoders.load import load_encoder
-    from retrieval.locate import index_name, new_index_dir
+    from retrieval.index.locate import index_name, new_index_dir
 
     images = load_dataset(dataset or default_dataset(data_dir), data_dir=data_dir)
     with_encoder = load_encoder(encoder, weights=weights, device=device.value)
@@ -129,7 +129,7 @@ def text_search(
     from medx.core.console import note, warn
     from medx.core.errors import InputError
     from retrieval.gallery import open_gallery
-    from retrieval.search import text_search as search
+    from retrieval.search.queries import text_search as search
 
     if not text.strip():
         raise InputError("nothing to search for: the text is empty")
@@ -144,7 +144,7 @@ def text_search(
         warn(result.warning)
     _print_search(result, json=json)
     if figure:
-        from retrieval.figures import save_search_figure
+        from retrieval.search.figures import save_search_figure
 
         save_search_figure(gallery.index, result, figure, data_dir=data_dir)
         note(f"wrote {figure}")
@@ -169,7 +169,7 @@ def image_search(
     """Find images like an indexed one (itself left out) or like a file."""
     from medx.core.console import note
     from retrieval.gallery import open_gallery
-    from retrieval.image_query import search_like
+    from retrieval.search.image_query import search_like
 
     gallery = open_gallery(
         GalleryConfig(
@@ -180,7 +180,7 @@ def image_search(
     result, pixels = search_like(gallery, query, top_k=top_k, split=split)
     _print_search(result, json=json)
     if figure:
-        from retrieval.figures import read_images, save_search_figure
+        from retrieval.search.figures import read_images, save_search_figure
 
         if pixels is None:
             pixels = read_images(gallery.index, [query], data_dir=data_dir)[0]
@@ -213,7 +213,7 @@ def evaluate(
     """Measure P@k of image→image and text→image search, with chance levels and intervals."""
     from medx.core.console import note, print_json
     from medx.core.runs import create_run_dir, logging_to, save_config
-    from retrieval.evaluate import evaluate_index, save_evaluation
+    from retrieval.evaluation.evaluate import evaluate_index, save_evaluation
     from retrieval.gallery import open_gallery
 
     where = GalleryConfig(
@@ -239,7 +239,7 @@ def evaluate(
 def list_indexes(json: JsonOption = False) -> None:
     """List the encoders and the indexes that are built."""
     from medx.core.console import print_json, print_table
-    from retrieval.listing import list_retrieval
+    from retrieval.index.listing import list_retrieval
 
     listing = list_retrieval()
     if json:
@@ -285,7 +285,7 @@ def train_encoder(
     """Train the compact encoder from scratch; use it with --encoder compact --weights FOLDER."""
     from medx.core.console import print_line
     from medx.datasets.catalog import load_dataset
-    from retrieval.train_encoder import train_encoder as train
+    from retrieval.training.train_encoder import train_encoder as train
 
     settings = resolve_config(
         TrainEncoderConfig(), given=given_options(context), config_file=config, assignments=set_

@@ -1,7 +1,7 @@
 """`compact`: medx's own small dual encoder, answered by NumPy alone.
 
-The weights are those of ``retrieval.compact_model``; batch normalisation is folded into the
-convolutions when they are read, and convolutions run as one matrix product each.
+The weights are those of ``retrieval.training.compact_model``; batch normalisation is folded into
+the convolutions when they are read, and convolutions run as one matrix product each.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from medx.core.errors import WeightsUnavailableError
 from medx.core.files import sha256_file
 from medx.core.images import Pixels, resize, to_grey
 from retrieval.encoders.base import Encoder, Fingerprint, UnknownWords
-from retrieval.vocabulary import Vocabulary
+from retrieval.encoders.vocabulary import Vocabulary
 
 Array = npt.NDArray[np.float32]
 

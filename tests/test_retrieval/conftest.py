@@ -7,7 +7,7 @@ from medx.core.registry import Entry
 from medx.datasets.catalog import load_dataset
 from retrieval.build import build_index
 from retrieval.encoders import ENCODERS
-from retrieval.index import GalleryIndex
+from retrieval.index.gallery_index import GalleryIndex
 
 ENCODERS.register(
     "toy", Entry("test_retrieval.toy_encoder:ToyEncoder", "mean grey value of each ninth")

@@ -11,7 +11,7 @@ from medx.datasets.catalog import load_dataset
 from medx.datasets.manifest_files import load_manifest
 from retrieval.build import build_index
 from retrieval.config import BuildConfig
-from retrieval.index import GalleryIndex
+from retrieval.index.gallery_index import GalleryIndex
 
 
 @pytest.fixture

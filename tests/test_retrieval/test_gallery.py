@@ -12,7 +12,7 @@ from medx.datasets.synth import synthesise_cxr
 from retrieval.build import build_index
 from retrieval.config import BuildConfig, GalleryConfig
 from retrieval.gallery import open_gallery
-from retrieval.image_query import search_like
+from retrieval.search.image_query import search_like
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""Precision@k of image→image and text→image search, with chance levels and intervals."""

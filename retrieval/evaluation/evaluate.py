@@ -1,0 +1,111 @@
+"""How well an index answers: every protocol, written as one run."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from medx.core.console import note, warn
+from medx.core.errors import InputError
+from medx.core.files import write_text
+from retrieval.config import EvaluateConfig
+from retrieval.encoders.base import Encoder
+from retrieval.evaluation.images import evaluate_images
+from retrieval.evaluation.ledger import count_evaluations, record_evaluation
+from retrieval.evaluation.results import EvaluationResult, ProtocolResult
+from retrieval.evaluation.texts import evaluate_texts
+from retrieval.index.gallery_index import GalleryIndex
+from retrieval.search.figures import save_precision_figure
+
+
+def evaluate_index(
+    index: GalleryIndex, encoder: Encoder, config: EvaluateConfig | None = None
+) -> EvaluationResult:
+    """Return P@k of image→image and text→image search with chance levels and intervals.
+
+    What cannot be measured is left out and said in ``notes``.
+
+    Raises:
+        IndexMismatchError: When another encoder made the index.
+        InputError: When the gallery is smaller than the largest k, or nothing is labelled.
+        UnknownNameError: When the index lacks the split.
+    """
+    config = config or EvaluateConfig()
+    index.check_encoder(encoder)
+    started = time.perf_counter()
+    protocols, notes = _image_protocols(index, config)
+    note("text→image over the same images")
+    texts = evaluate_texts(index, encoder, config)
+    notes += _text_notes(texts)
+    protocols += [texts] if texts.rows else []
+    for message in notes:
+        warn(message)
+    description = index.description
+    return EvaluationResult(
+        index=index.name,
+        encoder=description.encoder,
+        encoder_reason=encoder.reason,
+        dataset=description.dataset,
+        synthetic=description.synthetic,
+        split=config.split,
+        seed=config.seed,
+        seconds=time.perf_counter() - started,
+        notes=tuple(notes),
+        protocols=tuple(protocols),
+    )
+
+
+def save_evaluation(result: EvaluationResult, run_dir: Path) -> EvaluationResult:
+    """Write ``metrics.json`` and its figure into ``run_dir``; return the result with its place.
+
+    A look at test images is entered into the test ledger.
+
+    Raises:
+        CheckpointError: When the ledger is damaged.
+    """
+    if result.split in ("test", "all"):
+        record_evaluation(result.encoder, result.dataset, result.split, run_dir)
+    looks = count_evaluations(result.encoder, result.dataset)
+    placed = result.model_copy(update={"run_dir": str(run_dir), "test_evaluations": looks})
+    write_text(run_dir / "metrics.json", placed.model_dump_json(indent=2) + "\n")
+    save_precision_figure(placed, run_dir / "figures" / "precision_at_k.png")
+    return placed
+
+
+def _image_protocols(
+    index: GalleryIndex, config: EvaluateConfig
+) -> tuple[list[ProtocolResult], list[str]]:
+    rows = index.items.split_rows(config.split)
+    labels = {index.items.item(int(row)).label for row in rows} - {None}
+    if not labels:
+        raise InputError(
+            f"no image of split {config.split} has a label, so nothing can be measured",
+            hint="give the manifest a label column and build the index again",
+        )
+    notes = []
+    if len(labels) == 1:
+        notes.append("only one class: every hit is right by construction, the figures say nothing")
+    note(f"image→image, leave-one-out over {len(rows)} images")
+    protocols = [evaluate_images(index, config, protocol="leave-one-out")]
+    if "train" not in index.items.splits:
+        notes.append("no train-gallery protocol: the index holds no train split")
+    elif config.split in ("train", "all"):
+        notes.append(f"no train-gallery protocol: split {config.split} holds the train images")
+    else:
+        note("image→image, train split as gallery")
+        protocols.append(evaluate_images(index, config, protocol="train-gallery"))
+    return protocols, notes
+
+
+def _text_notes(result: ProtocolResult) -> list[str]:
+    notes = [
+        f"the encoder never learned {', '.join(words)} of the prompts for {label!r}"
+        for label, words in result.unknown_words.items()
+        if label not in result.unmeasured
+    ]
+    if result.unmeasured:
+        names = ", ".join(repr(label) for label in result.unmeasured)
+        notes.append(f"not measured: the encoder knows none of the words of {names}")
+    if not result.rows:
+        notes.append("no text→image protocol: no class is left to measure")
+    return notes

@@ -1,0 +1,1 @@
+"""The index: vectors in FAISS with what is known of each image."""

@@ -1,0 +1,75 @@
+"""Which encoders can be used here and which indexes are built."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from medx.core import settings
+from medx.core.errors import MedxError
+from medx.core.values import Value
+from retrieval.encoders import ENCODERS
+from retrieval.encoders.biomedclip_files import find_biomedclip
+from retrieval.index.description import load_description
+from retrieval.index.locate import known_indexes
+
+
+class EncoderEntry(Value):
+    """One registered encoder."""
+
+    name: str
+    summary: str
+    at_hand: bool
+
+
+class IndexEntry(Value):
+    """One index folder; ``problem`` says why it cannot be used."""
+
+    name: str
+    encoder: str | None = None
+    dataset: str | None = None
+    synthetic: bool | None = None
+    count: int | None = None
+    splits: dict[str, int] | None = None
+    megabytes: float
+    problem: str | None = None
+
+
+class RetrievalListing(Value):
+    """What ``medx retrieve list`` shows."""
+
+    schema_version: int = 1
+    encoders: tuple[EncoderEntry, ...]
+    index_dir: str
+    indexes: tuple[IndexEntry, ...]
+
+
+def list_retrieval() -> RetrievalListing:
+    """Return the encoders and the indexes of the index directory, damaged ones marked."""
+    encoders = [
+        EncoderEntry(
+            name=name,
+            summary=ENCODERS.entry(name).summary,
+            at_hand=name != "biomedclip" or find_biomedclip() is not None,
+        )
+        for name in ENCODERS
+    ]
+    folder = settings.index_dir()
+    indexes = [_describe(folder / name) for name in known_indexes()]
+    return RetrievalListing(encoders=tuple(encoders), index_dir=str(folder), indexes=tuple(indexes))
+
+
+def _describe(index_dir: Path) -> IndexEntry:
+    size = sum(path.stat().st_size for path in index_dir.iterdir() if path.is_file()) / 1e6
+    try:
+        about = load_description(index_dir)
+    except MedxError as error:
+        return IndexEntry(name=index_dir.name, megabytes=size, problem=str(error))
+    return IndexEntry(
+        name=index_dir.name,
+        encoder=str(about.encoder),
+        dataset=about.dataset,
+        synthetic=about.synthetic,
+        count=about.count,
+        splits=about.splits,
+        megabytes=size,
+    )
