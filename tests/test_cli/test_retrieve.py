@@ -7,7 +7,7 @@ from dataclasses import fields
 import pytest
 import yaml
 
-from medx.cli import retrieve
+from medx.cli import retrieve_evaluate
 from medx.core import settings
 from medx.core.registry import Entry
 from retrieval.config import BuildConfig, EvaluateConfig, GalleryConfig, SearchConfig
@@ -224,5 +224,5 @@ def test_options_agree_with_the_settings(command, configs):
 
 
 def test_evaluate_defaults_are_the_settings():
-    assert retrieve._top_ks(None) == EvaluateConfig.top_ks
-    assert retrieve._top_ks([5, 1, 5]) == (1, 5)
+    assert retrieve_evaluate._top_ks(None) == EvaluateConfig.top_ks
+    assert retrieve_evaluate._top_ks([5, 1, 5]) == (1, 5)

@@ -1,0 +1,60 @@
+"""``medx retrieve build``: a dataset becomes an index."""
+
+from __future__ import annotations
+
+from medx.cli.options import (
+    BatchSizeOption,
+    DataDirOption,
+    DatasetOption,
+    DeviceOption,
+    JsonOption,
+    LimitOption,
+    OfflineOption,
+    SplitOption,
+)
+from medx.cli.retrieve_options import (
+    EncoderOption,
+    IndexNameOption,
+    WeightsOption,
+)
+from medx.core.device import Device
+from retrieval.config import (
+    BuildConfig,
+    GalleryConfig,
+)
+
+
+def build(
+    dataset: DatasetOption = None,
+    data_dir: DataDirOption = None,
+    split: SplitOption = BuildConfig.split,
+    limit: LimitOption = BuildConfig.limit,
+    encoder: EncoderOption = GalleryConfig.encoder,
+    weights: WeightsOption = GalleryConfig.weights,
+    name: IndexNameOption = None,
+    device: DeviceOption = Device.auto,
+    batch_size: BatchSizeOption = BuildConfig.batch_size,
+    offline: OfflineOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Embed a dataset's images and write an index; an index of that name is replaced."""
+    from medx.core.console import print_json, print_line
+    from medx.datasets.catalog import default_dataset, load_dataset
+    from retrieval.build import build_index
+    from retrieval.encoders.load import load_encoder
+    from retrieval.index.locate import index_name, new_index_dir
+
+    images = load_dataset(dataset or default_dataset(data_dir), data_dir=data_dir)
+    with_encoder = load_encoder(encoder, weights=weights, device=device.value)
+    folder = new_index_dir(name or index_name(images.name, with_encoder.name))
+    config = BuildConfig(split=split, limit=limit, batch_size=batch_size)
+    result = build_index(images, with_encoder, folder, config)
+    if json:
+        print_json(result)
+        return
+    made_up = " synthetic" if result.synthetic else ""
+    print_line(
+        f"index {result.index}: {result.count}{made_up} images of {result.dataset} by "
+        f"{result.encoder} in {result.seconds:.1f} s, {len(result.skipped)} skipped, "
+        f"at {result.index_dir}"
+    )

@@ -1,0 +1,92 @@
+"""``medx retrieve evaluate``: Precision@k with interval and chance."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from medx.cli.options import (
+    BatchSizeOption,
+    DataDirOption,
+    DatasetOption,
+    DeviceOption,
+    JsonOption,
+    NameOption,
+    OfflineOption,
+    OutputOption,
+    SeedOption,
+    SplitOption,
+)
+from medx.cli.retrieve_options import (
+    EncoderOption,
+    IndexOption,
+    WeightsOption,
+)
+from medx.cli.retrieve_tables import print_evaluation
+from medx.core.device import Device
+from retrieval.config import (
+    EvaluateConfig,
+    GalleryConfig,
+)
+
+
+def evaluate(
+    index: IndexOption = GalleryConfig.index,
+    dataset: DatasetOption = GalleryConfig.dataset,
+    data_dir: DataDirOption = GalleryConfig.data_dir,
+    split: SplitOption = EvaluateConfig.split,
+    top_k: Annotated[
+        list[int] | None,
+        typer.Option(
+            "--top-k", min=1, help="A k of Precision@k; may be repeated. [default: 1 5 10]"
+        ),
+    ] = None,
+    encoder: EncoderOption = GalleryConfig.encoder,
+    weights: WeightsOption = GalleryConfig.weights,
+    name: NameOption = None,
+    output: OutputOption = None,
+    device: DeviceOption = Device.auto,
+    batch_size: BatchSizeOption = GalleryConfig.batch_size,
+    seed: SeedOption = EvaluateConfig.seed,
+    offline: OfflineOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Measure P@k of image→image and text→image search, with chance levels and intervals."""
+    from medx.core.console import note, print_json
+    from medx.core.runs import create_run_dir, logging_to, save_config
+    from retrieval.evaluation.evaluate import evaluate_index, save_evaluation
+    from retrieval.gallery import open_gallery
+
+    where = GalleryConfig(
+        index=index, dataset=dataset, data_dir=data_dir, encoder=encoder, weights=weights,
+        device=device.value, batch_size=batch_size,
+    )  # fmt: skip
+    config = EvaluateConfig(split=split, top_ks=_top_ks(top_k), seed=seed)
+    gallery = open_gallery(where)
+    run_dir = create_run_dir("retrieve", "evaluate", name=name, output=output)
+    with logging_to(run_dir):
+        result = evaluate_index(gallery.index, gallery.encoder, config)
+        resolved = replace(where, index=gallery.index.name, dataset=result.dataset)
+        save_config(run_dir, _plain({**asdict(resolved), **asdict(config)}))
+        result = save_evaluation(result, run_dir)
+    if json:
+        print_json(result)
+    else:
+        print_evaluation(result)
+    note(f"wrote {run_dir}")
+
+
+def _top_ks(values: list[int] | None) -> tuple[int, ...]:
+    return tuple(sorted(set(values))) if values else EvaluateConfig.top_ks
+
+
+def _plain(config: dict[str, object]) -> dict[str, object]:
+    """Return a config as YAML can hold it."""
+    plain = {}
+    for name, value in config.items():
+        value = str(value) if isinstance(value, Path) else value
+        plain[name] = list(value) if isinstance(value, tuple) else value
+    return plain

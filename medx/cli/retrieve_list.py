@@ -1,0 +1,32 @@
+"""``medx retrieve list``: encoders and indexes."""
+
+from __future__ import annotations
+
+from medx.cli.options import (
+    JsonOption,
+)
+
+
+def list_indexes(json: JsonOption = False) -> None:
+    """List the encoders and the indexes that are built."""
+    from medx.core.console import print_json, print_table
+    from retrieval.index.listing import list_retrieval
+
+    listing = list_retrieval()
+    if json:
+        print_json(listing)
+        return
+    print_table(
+        ((e.name, "yes" if e.at_hand else "no", e.summary) for e in listing.encoders),
+        columns=("encoder", "weights at hand", "what"),
+    )
+    print_table(
+        (
+            (i.name, i.encoder, i.dataset, {True: "yes", False: "no"}.get(bool(i.synthetic)),
+             i.count, ", ".join(f"{s} {n}" for s, n in (i.splits or {}).items()),
+             f"{i.megabytes:.1f} MB", i.problem or "")
+            for i in listing.indexes
+        ),
+        columns=("index", "encoder", "dataset", "synthetic", "images", "splits", "size", "problem"),
+        title=f"indexes in {listing.index_dir}",
+    )  # fmt: skip
