@@ -7,7 +7,7 @@ from dataclasses import fields
 import pytest
 import yaml
 
-from medx.cli import retrieve_evaluate
+from medx.cli import retrieve, retrieve_evaluate
 from medx.core import settings
 from medx.core.registry import Entry
 from retrieval.config import BuildConfig, EvaluateConfig, GalleryConfig, SearchConfig
