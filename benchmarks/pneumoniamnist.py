@@ -16,6 +16,7 @@ import argparse
 import hashlib
 import json
 import statistics
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -67,10 +68,8 @@ def main() -> None:
 
 def read_recipe(name: str, assignments: list[str] | None) -> TrainConfig:
     """Return the settings of a recipe, with single ones changed."""
-    recipe = load_recipe(name)
-    return resolve_config(
-        TrainConfig(dataset=DATASET, **recipe.settings), given={}, assignments=assignments
-    )
+    recipe = replace(load_recipe(name).config(), dataset=DATASET)
+    return resolve_config(recipe, given={}, assignments=assignments)
 
 
 def run_seed(
