@@ -13,6 +13,7 @@ import numpy.typing as npt
 from medx.core.errors import InputError
 from medx.core.images import Pixels
 from medx.core.values import Value
+from retrieval.encoders import patch_encoders, text_encoders
 
 Embeddings = npt.NDArray[np.float32]
 
@@ -24,9 +25,11 @@ class Fingerprint(Value):
     weights_sha256: str
     preprocessing: str
     dim: int
+    precision: str = "fp32"
 
     def __str__(self) -> str:
-        return f"{self.name} {self.weights_sha256[:16]}"
+        precision = "" if self.precision == "fp32" else f" at {self.precision}"
+        return f"{self.name} {self.weights_sha256[:16]}{precision}"
 
 
 class UnknownWords(Value):
@@ -53,11 +56,15 @@ class UnknownWords(Value):
 class Encoder(ABC):
     """Turns images and texts into float32 embeddings ``(N, dim)`` of unit length.
 
-    A subclass sets ``name`` and ``dim`` and writes the two batch methods and ``fingerprint``.
+    A subclass sets ``name`` and ``dim`` and writes ``fingerprint`` and the batch methods; one that
+    reads images only sets ``supports_text`` to False and leaves the texts' out.
     """
 
     name: str
     dim: int
+
+    #: False for an encoder that knows no words: its text methods raise ``InputError``.
+    supports_text: bool = True
 
     #: True when the subclass reads weights from a folder the user names.
     takes_weights: ClassVar[bool] = False
@@ -110,21 +117,68 @@ class Encoder(ABC):
         return self._in_batches(images, self._embed_image_batch, batch_size)
 
     def embed_texts(self, texts: Sequence[str], *, batch_size: int = 64) -> Embeddings:
-        """Return unit-length embeddings ``(N, dim)`` of texts, comparable with the images'."""
+        """Return unit-length embeddings ``(N, dim)`` of texts, comparable with the images'.
+
+        Raises:
+            InputError: When the encoder reads images only.
+        """
+        self.require_text()
         return self._in_batches(texts, self._embed_text_batch, batch_size)
+
+    def shrink(self, image: Pixels) -> Pixels:
+        """Return uint8 pixels that embed exactly as ``image`` does, as few as will do.
+
+        Workers call it beside the model; by default it returns ``image`` itself.
+        """
+        return image
 
     def unknown_words(self, text: str) -> UnknownWords:
         """Return the words of ``text`` that the encoder never learned; by default none."""
         del text
         return UnknownWords()
 
+    def embed_patches(self, pixels: Pixels) -> Embeddings:
+        """Return unit-length embeddings ``(rows, cols, dim)`` of the places of one image.
+
+        They are comparable with those of texts, and cover what ``patch_area`` says.
+
+        Args:
+            pixels: uint8 ``(H, W)`` or ``(H, W, 3)``.
+
+        Raises:
+            InputError: When the encoder cannot tell places apart.
+        """
+        places = self._embed_patches(pixels)
+        return normalize(places.reshape(-1, self.dim)).reshape(places.shape)
+
+    def patch_area(self, height: int, width: int) -> tuple[float, float, float, float]:
+        """Return what ``embed_patches`` covers of an image: top, left, bottom, right as shares."""
+        del height, width
+        return (0.0, 0.0, 1.0, 1.0)
+
+    def require_text(self) -> None:
+        """Raise ``InputError``, naming encoders that know words, unless this one does."""
+        if not self.supports_text:
+            raise InputError(
+                f"encoder {self.name!r} reads images only: it cannot be asked in words",
+                hint=f"encoders that take words: {', '.join(text_encoders())}",
+            )
+
     @abstractmethod
     def _embed_image_batch(self, images: Sequence[Pixels]) -> npt.NDArray[np.floating]:
         """Return embeddings ``(n, dim)`` of any length of a batch of uint8 images."""
 
-    @abstractmethod
     def _embed_text_batch(self, texts: Sequence[str]) -> npt.NDArray[np.floating]:
         """Return embeddings ``(n, dim)`` of any length of a batch of texts."""
+        raise NotImplementedError(f"{type(self).__name__} says that it takes words")
+
+    def _embed_patches(self, pixels: Pixels) -> npt.NDArray[np.floating]:
+        """Return embeddings ``(rows, cols, dim)`` of any length of the places of one image."""
+        del pixels
+        raise InputError(
+            f"encoder {self.name!r} cannot show where in an image a text fits",
+            hint=f"encoders that can: {', '.join(patch_encoders())}",
+        )
 
     def _in_batches(
         self,

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from medx.core import settings
 from medx.core.console import note
+from medx.core.errors import InputError
 from retrieval.config import AUTO
-from retrieval.encoders import ENCODERS
+from retrieval.encoders import ENCODERS, encoder_entry, shown_name, split_name
 from retrieval.encoders.base import Encoder
 from retrieval.encoders.biomedclip_files import find_biomedclip
+from retrieval.encoders.folders import recognise_folder
 
 
 class EncoderChoice(NamedTuple):
@@ -23,18 +25,18 @@ class EncoderChoice(NamedTuple):
 def choose_encoder(name: str, *, weights: Path | None = None) -> EncoderChoice:
     """Return the encoder that ``name`` stands for; the network is never touched.
 
-    ``auto`` is BiomedCLIP when its weights are at hand, else ``compact``.
+    ``auto`` is what ``weights`` holds, else BiomedCLIP when its weights are at hand, else
+    ``compact``.
 
     Raises:
         UnknownNameError: When no encoder has that name.
+        InputError: When the name lacks the member of a family, or names one of none.
     """
     if name != AUTO:
-        ENCODERS.entry(name)
-        return EncoderChoice(name, "asked for by name")
+        return EncoderChoice(_checked_name(name, weights), "asked for by name")
     if weights is not None:
-        if (weights / "compact.json").is_file():
-            return EncoderChoice("compact", "auto: --weights holds a compact encoder")
-        return EncoderChoice("biomedclip", "auto: --weights was given")
+        found, why = recognise_folder(weights)
+        return EncoderChoice(found, f"auto: {why}")
     if find_biomedclip() is not None:
         return EncoderChoice("biomedclip", "auto: BiomedCLIP's weights are on this machine")
     return EncoderChoice("compact", "auto: BiomedCLIP's weights are not on this machine")
@@ -45,11 +47,21 @@ def load_encoder(
     *,
     weights: Path | None = None,
     device: str = AUTO,
+    runtime: str = "torch",
+    precision: str = "fp32",
 ) -> Encoder:
     """Load an encoder; what ``auto`` took, and why, goes to stderr and into ``reason``.
 
+    Args:
+        name: ``auto``, a registered name or ``family:member``.
+        weights: Folder or file with the weights; None takes the usual place.
+        device: A ``--device`` value.
+        runtime: What computes the embeddings.
+        precision: In which numbers.
+
     Raises:
         UnknownNameError: When no encoder has that name.
+        InputError: When the name lacks the member of a family, or names one of none.
         WeightsUnavailableError: When its weights cannot be had.
     """
     if settings.offline():
@@ -57,7 +69,31 @@ def load_encoder(
     choice = choose_encoder(name, weights=weights)
     if name == AUTO:
         note(f"encoder {choice.name} ({choice.reason})")
-    encoder: Encoder = ENCODERS.load(choice.name).load(weights=weights, device=device)
+    if (runtime, precision) != ("torch", "fp32"):
+        raise InputError(f"encoder {choice.name} has no {runtime} runtime in {precision} yet")
+    family, member = split_name(name if name != AUTO else choice.name)
+    named: dict[str, Any] = {"member": member} if encoder_entry(family).member else {}
+    encoder: Encoder = ENCODERS.load(family).load(weights=weights, device=device, **named)
     encoder.reason = choice.reason
-    encoder.weights_folder = weights.resolve() if weights else None
+    # An encoder whose name is a place, a classifier's run, says itself where that was.
+    if weights is not None:
+        encoder.weights_folder = weights.resolve()
     return encoder
+
+
+def _checked_name(name: str, weights: Path | None) -> str:
+    """Return the name under which an index remembers an encoder."""
+    family, member = split_name(name)
+    entry = encoder_entry(family)
+    if member and not entry.member:
+        raise InputError(
+            f"encoder {family!r} has no members: {name!r}", hint=f"use --encoder {family}"
+        )
+    if entry.member and not member and weights is None:
+        raise InputError(
+            f"{family} is a family of encoders: say which",
+            hint=f"--encoder {shown_name(family)}, or a folder with --weights",
+        )
+    if family == "classifier" and member:
+        return f"classifier:{Path(member).resolve().name}"
+    return name
