@@ -1,29 +1,33 @@
 """The gallery: unit-length vectors in FAISS with what is known of each beside them.
 
-On disk, ``indexes/<name>/`` holds ``index.json`` (what it is), ``index.faiss`` (the vectors) and
-``items.parquet`` (one row a vector).
+On disk, ``indexes/<name>/`` holds ``index.json`` and the files it names: segments, each of vectors
+and items, that are written once. ``commit`` says how they change.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from medx.core.errors import IndexMismatchError, InputError
-from medx.core.files import atomic_dir
+from medx.core.runs import now
 from medx.core.values import Hit
 from retrieval.encoders.base import Embeddings, Encoder, normalize
+from retrieval.index.commit import changing, is_index_file
 from retrieval.index.description import IndexDescription, load_description
 from retrieval.index.items import Items
-from retrieval.index.locate import DESCRIPTION_FILE
+from retrieval.index.segment import Segment, write_segment
 from retrieval.index.vectors import FlatVectors
 
-VECTORS_FILE, ITEMS_FILE = "index.faiss", "items.parquet"
-INDEX_FILES = frozenset({DESCRIPTION_FILE, VECTORS_FILE, ITEMS_FILE})
+#: How often a reader looks again when the index changes just while it is opened.
+OPEN_ATTEMPTS = 20
+#: Vectors copied at a time.
+BATCH_ROWS = 16_384
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,38 +46,51 @@ class Neighbours:
 class GalleryIndex:
     """An exact cosine index over a gallery of images."""
 
-    def __init__(self, description: IndexDescription, items: Items, vectors: FlatVectors) -> None:
-        """Join the three parts.
+    def __init__(self, description: IndexDescription, segments: Sequence[Segment]) -> None:
+        """Join segments; rows count through all of them.
 
         Raises:
             InputError: When the parts do not belong together.
         """
-        sizes = {description.count, len(items), len(vectors)}
-        if len(sizes) > 1 or vectors.dim != description.encoder.dim:
+        count, dims = sum(map(len, segments)), {segment.dim for segment in segments}
+        if count != description.count or dims - {description.encoder.dim}:
             raise InputError(
-                f"index {description.name} is damaged: {len(vectors)} vectors of dim "
-                f"{vectors.dim} and {len(items)} items where index.json says {description.count} "
+                f"index {description.name} is damaged: {count} vectors of dim "
+                f"{', '.join(map(str, sorted(dims)))} where index.json says {description.count} "
                 f"of dim {description.encoder.dim}",
                 hint=f"build it again: {description.build_command()}",
             )
         self.description = description
-        self.items = items
-        self._vectors = vectors
+        self.segments = tuple(segments)
+        self._starts = np.cumsum([0, *map(len, segments)])
 
     def __len__(self) -> int:
         return self.description.count
+
+    @property
+    def dim(self) -> int:
+        """Length of each vector."""
+        return self.description.encoder.dim
 
     @property
     def name(self) -> str:
         """How commands call this index."""
         return self.description.name
 
+    @cached_property
+    def items(self) -> Items:
+        """What is known of each row."""
+        if len(self.segments) == 1:
+            return self.segments[0].items
+        return Items.concat([segment.items for segment in self.segments])
+
     @classmethod
     def from_embeddings(
         cls, embeddings: Embeddings, items: Items, description: IndexDescription
     ) -> GalleryIndex:
         """Return an index in memory over ``(N, dim)`` embeddings, row for row with ``items``."""
-        return cls(description, items, FlatVectors.from_embeddings(normalize(embeddings)))
+        vectors = FlatVectors.from_embeddings(normalize(embeddings))
+        return cls(description, [Segment(items, vectors)])
 
     @classmethod
     def load(cls, index_dir: Path) -> GalleryIndex:
@@ -83,29 +100,35 @@ class GalleryIndex:
             InputError: When a file is missing or damaged.
         """
         description = load_description(index_dir)
+        for _ in range(OPEN_ATTEMPTS):
+            try:
+                segments = [Segment.open(index_dir, entry) for entry in description.segments]
+                return cls(description, segments)
+            except InputError as error:
+                problem = error
+            before, description = description, load_description(index_dir)
+            if description == before:  # nobody changes it: what is missing stays missing
+                break
         hint = f"build it again: {description.build_command()}"
-        for name in INDEX_FILES:
-            if not (index_dir / name).is_file():
-                raise InputError(f"{index_dir} is not a whole index: no {name} in it", hint=hint)
-        try:
-            vectors = FlatVectors.load(index_dir / VECTORS_FILE)
-            items = Items.load(index_dir / ITEMS_FILE)
-        except InputError as error:
-            raise InputError(f"index {index_dir.name}: {error}", hint=hint) from error
-        return cls(description, items, vectors)
+        raise InputError(f"index {index_dir.name}: {problem}", hint=hint) from problem
 
     def save(self, index_dir: Path) -> None:
-        """Write the folder in one step; a folder of something else is never replaced.
+        """Make this, as one flat segment, the state of an index folder.
 
         Raises:
             InputError: When ``index_dir`` holds anything but an index.
         """
         check_replaceable(index_dir)
-        with atomic_dir(index_dir) as temporary:
-            self._vectors.save(temporary / VECTORS_FILE)
-            self.items.save(temporary / ITEMS_FILE)
-            text = self.description.model_dump_json(indent=2) + "\n"
-            (temporary / DESCRIPTION_FILE).write_text(text, encoding="utf-8")
+        with changing(index_dir) as change:
+            segment = write_segment(change, self.batches(), self.description.encoder.dim)
+            change.publish(describe(self.description, [segment] if segment else []))
+
+    def batches(self) -> Iterator[tuple[Items, Embeddings]]:
+        """Yield all rows in order, some at a time."""
+        for segment in self.segments:
+            for start in range(0, len(segment), BATCH_ROWS):
+                rows = np.arange(start, min(start + BATCH_ROWS, len(segment)))
+                yield segment.items.take(rows), segment.embeddings(rows)
 
     def check_encoder(self, encoder: Encoder) -> None:
         """Raise ``IndexMismatchError`` unless ``encoder`` made this index."""
@@ -120,14 +143,22 @@ class GalleryIndex:
 
     def embeddings(self, rows: npt.NDArray[np.int64] | None = None) -> Embeddings:
         """Return the vectors ``(N, dim)`` of some rows, or of all."""
-        return self._vectors.take(rows)
+        if len(self.segments) == 1:
+            return self.segments[0].embeddings(rows)
+        rows = np.arange(len(self)) if rows is None else np.asarray(rows, np.int64)
+        found = np.empty((len(rows), self.dim), np.float32)
+        for start, segment in zip(self._starts, self.segments, strict=False):
+            here = (rows >= start) & (rows < start + len(segment))
+            found[here] = segment.embeddings(rows[here] - start)
+        return found
 
     def subset(self, rows: npt.NDArray[np.int64]) -> GalleryIndex:
         """Return an index in memory over some rows."""
         items = self.items.take(rows)
         changes = {"count": len(rows), "splits": items.splits}
         description = self.description.model_copy(update=changes)
-        return GalleryIndex(description, items, FlatVectors.from_embeddings(self.embeddings(rows)))
+        vectors = FlatVectors.from_embeddings(self.embeddings(rows))
+        return GalleryIndex(description, [Segment(items, vectors)])
 
     def search(
         self,
@@ -135,6 +166,7 @@ class GalleryIndex:
         top_k: int,
         *,
         split: str = "all",
+        where: str | None = None,
         exclude_ids: Sequence[Collection[str]] | None = None,
     ) -> Neighbours:
         """Return the ``top_k`` most similar rows of each query, equal ones in row order.
@@ -143,24 +175,22 @@ class GalleryIndex:
             embeddings: ``(Q, dim)``, of any length.
             top_k: How many rows a query.
             split: Only rows of this split, or ``all``.
+            where: Only rows that fulfil this filter on the columns of the items.
             exclude_ids: For each query, ids that must not be among its rows.
 
         Raises:
-            InputError: When fewer than ``top_k`` rows can be returned.
+            InputError: When fewer than ``top_k`` rows can be returned, or ``where`` cannot be read.
             UnknownNameError: When no row is in ``split``.
         """
         queries = self._checked_queries(embeddings, top_k)
-        mask = None
-        if split != "all":
-            mask = np.zeros(len(self), bool)
-            mask[self.items.split_rows(split)] = True
+        mask = self._mask(split, where)
         banned = [self.items.rows_of(ids) for ids in exclude_ids or ()]
         most = max((len(rows) for rows in banned), default=0)
         available = len(self) if mask is None else int(mask.sum())
         excluded = most if mask is None else max((int(mask[r].sum()) for r in banned), default=0)
-        self.check_top_k(top_k, available - excluded, split)
+        self.check_top_k(top_k, available - excluded, split, where)
         wanted = min(top_k + most, available)
-        similarities, rows = self._vectors.search(queries, wanted, mask=mask)
+        similarities, rows = self._candidates(queries, wanted, mask)
         if banned:
             out = [np.isin(found, refused) for found, refused in zip(rows, banned, strict=True)]
             similarities[np.stack(out)] = -np.inf
@@ -178,25 +208,54 @@ class GalleryIndex:
             for rank, (row, similarity) in enumerate(pairs, start=1)
         ]
 
+    def _candidates(
+        self, queries: Embeddings, wanted: int, mask: npt.NDArray[np.bool_] | None
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+        """Return the best ``wanted`` rows of each segment side by side."""
+        if len(self.segments) == 1:
+            return self.segments[0].search(queries, wanted, mask=mask)
+        similarities, rows = [], []
+        for start, segment in zip(self._starts, self.segments, strict=False):
+            part = None if mask is None else mask[start : start + len(segment)]
+            values, found = segment.search(queries, wanted, mask=part)
+            similarities.append(values)
+            rows.append(found + start)
+        return np.concatenate(similarities, axis=1), np.concatenate(rows, axis=1)
+
     def _checked_queries(self, embeddings: Embeddings, top_k: int) -> Embeddings:
         if top_k < 1:
             raise ValueError(f"top_k must be >= 1, got {top_k}")
-        if embeddings.ndim != 2 or embeddings.shape[1] != self._vectors.dim:
-            raise ValueError(
-                f"embeddings must be (Q, {self._vectors.dim}), got shape {embeddings.shape}"
-            )
+        if embeddings.ndim != 2 or embeddings.shape[1] != self.dim:
+            raise ValueError(f"embeddings must be (Q, {self.dim}), got shape {embeddings.shape}")
         return normalize(embeddings)
 
-    def check_top_k(self, top_k: int, available: int | None = None, split: str = "all") -> None:
+    def _mask(self, split: str, where: str | None) -> npt.NDArray[np.bool_] | None:
+        """Return which rows may be found, None for all."""
+        mask = None if where is None else self.items.mask_where(where)
+        if split == "all":
+            return mask
+        of_split = np.zeros(len(self), bool)
+        of_split[self.items.split_rows(split)] = True
+        return of_split if mask is None else of_split & mask
+
+    def check_top_k(
+        self,
+        top_k: int,
+        available: int | None = None,
+        split: str = "all",
+        where: str | None = None,
+    ) -> None:
         """Raise ``InputError`` when ``top_k`` is more than the images that can be found."""
         available = len(self) if available is None else available
         if top_k > available:
-            where = (
-                f"split {split} of index {self.name}" if split != "all" else f"index {self.name}"
-            )
+            place = f"split {split} of " if split != "all" else ""
+            only, none = "", "add images to it"
+            if where is not None:
+                only, none = f" where {where}", "`medx retrieve info` shows what it holds"
             raise InputError(
-                f"top_k {top_k} is more than the {available} images of {where} that can be found",
-                hint=f"use --top-k {available} or less" if available > 0 else "add images to it",
+                f"top_k {top_k} is more than the {available} images of {place}index {self.name} "
+                f"that can be found{only}",
+                hint=f"use --top-k {available} or less" if available > 0 else none,
             )
 
 
@@ -204,9 +263,28 @@ def check_replaceable(index_dir: Path) -> None:
     """Raise ``InputError`` when ``index_dir`` is there and holds anything but an index."""
     if index_dir.is_file():
         raise InputError(f"{index_dir} is a file", hint="name a folder that is not there yet")
-    strange = [p.name for p in index_dir.glob("*") if p.name not in INDEX_FILES]
+    strange = [p.name for p in index_dir.glob("*") if not is_index_file(p.name)]
     if strange:
         raise InputError(
             f"{index_dir} holds other files ({strange[0]}), it would be replaced as a whole",
             hint="name a folder that is empty or not there yet",
         )
+
+
+def describe(description: IndexDescription, segments: Sequence[Segment]) -> IndexDescription:
+    """Return what an index says of itself once it holds ``segments``, all of them on disk.
+
+    Raises:
+        ValueError: When two of its rows have one id.
+    """
+    items = Items.concat([segment.items for segment in segments])
+    items.check_unique()
+    return description.model_copy(
+        update={
+            "generation": description.generation + 1,
+            "count": len(items),
+            "splits": items.splits,
+            "segments": tuple(segment.entry for segment in segments),
+            "changed": now(),
+        }
+    )

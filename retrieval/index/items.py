@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from medx.core.errors import InputError, UnknownNameError
 from medx.core.values import Hit
+from retrieval.index.where import parse_where
 
 
 @dataclass(frozen=True, kw_only=True)
 class Item:
-    """One indexed image. ``path`` is relative to the dataset."""
+    """One indexed image.
+
+    Args:
+        id: Unique in the index, and kept for good.
+        content_hash: Of the decoded pixels.
+        path: Relative to the dataset.
+        dataset: Name of the dataset it comes from; None is the one the index was built from.
+        extra: Further columns of the manifest.
+    """
 
     id: str
     content_hash: str
@@ -29,28 +39,38 @@ class Item:
     group: str | None = None
     source: str | None = None
     text: str | None = None
+    dataset: str | None = None
+    extra: Mapping[str, str] = field(default_factory=dict)
 
 
-COLUMNS = tuple(f.name for f in fields(Item))
+COLUMNS = tuple(f.name for f in fields(Item) if f.name != "extra")
 
 
 class Items:
     """The rows of an index, held as columns; a row is only unpacked when it is asked for."""
 
     def __init__(self, table: pa.Table) -> None:
-        self._table = table
+        self.table = table
 
     def __len__(self) -> int:
-        return int(self._table.num_rows)
+        return int(self.table.num_rows)
 
     @classmethod
     def from_items(cls, items: Sequence[Item]) -> Items:
         """Return the table of ``items``; ids must be unique."""
-        repeated = [name for name, n in Counter(item.id for item in items).items() if n > 1]
-        if repeated:
-            raise ValueError(f"ids must be unique, got {repeated[0]!r} more than once")
         columns = {name: [getattr(item, name) for item in items] for name in COLUMNS}
-        return cls(pa.table(columns, schema=pa.schema([(name, pa.string()) for name in COLUMNS])))
+        for name in dict.fromkeys(name for item in items for name in item.extra):
+            columns[_extra_column(name)] = [item.extra.get(name) for item in items]
+        table = cls(pa.table(columns, schema=pa.schema([(n, pa.string()) for n in columns])))
+        table.check_unique()
+        return table
+
+    @classmethod
+    def concat(cls, parts: Sequence[Items]) -> Items:
+        """Return the rows of all parts; a column that a part lacks is empty there."""
+        if not parts:
+            return cls.from_items([])
+        return cls(pa.concat_tables([part.table for part in parts], promote_options="default"))
 
     @classmethod
     def load(cls, path: Path) -> Items:
@@ -70,11 +90,17 @@ class Items:
 
     def save(self, path: Path) -> None:
         """Write ``items.parquet``."""
-        pq.write_table(self._table, path, compression="zstd")
+        pq.write_table(self.table, path, compression="zstd")
+
+    def check_unique(self) -> None:
+        """Raise ``ValueError`` when two rows have one id."""
+        if pc.count_distinct(self.table.column("id")).as_py() < len(self):
+            repeated = Counter(self.column("id")).most_common(1)[0][0]
+            raise ValueError(f"ids must be unique, got {repeated!r} more than once")
 
     def column(self, name: str) -> list[str | None]:
         """Return one column, in row order."""
-        values: list[str | None] = self._table.column(name).to_pylist()
+        values: list[str | None] = self.table.column(name).to_pylist()
         return values
 
     @cached_property
@@ -99,10 +125,21 @@ class Items:
         column = np.asarray(self.column(name), dtype=object)
         return np.flatnonzero(column == value)
 
+    def mask_where(self, text: str) -> npt.NDArray[np.bool_]:
+        """Return which rows fulfil a filter such as ``label = 'pneumonia'``.
+
+        Raises:
+            InputError: When it cannot be read or names another column.
+        """
+        return parse_where(text, self.table.column_names).mask(self.table)
+
     @cached_property
     def splits(self) -> dict[str, int]:
         """How many rows each split holds; rows without one count as ``-``."""
-        return dict(Counter(split or "-" for split in self.column("split")))
+        counts = Counter[str]()
+        for pair in self.table.column("split").value_counts().to_pylist():
+            counts[pair["values"] or "-"] += pair["counts"]
+        return dict(counts)
 
     def split_rows(self, split: str) -> npt.NDArray[np.int64]:
         """Return the rows of a split, or all of them for ``all``.
@@ -119,11 +156,13 @@ class Items:
 
     def take(self, rows: npt.NDArray[np.int64]) -> Items:
         """Return the given rows, in that order."""
-        return Items(self._table.take(pa.array(rows)))
+        return Items(self.table.take(pa.array(rows)))
 
     def item(self, row: int) -> Item:
         """Return one row."""
-        return Item(**{name: self._table.column(name)[row].as_py() for name in COLUMNS})
+        values = {name: self.table.column(name)[row].as_py() for name in self.table.column_names}
+        known = {name: values.pop(name) for name in COLUMNS}
+        return Item(**known, extra={name: text for name, text in values.items() if text})
 
     def hit(self, row: int, *, rank: int, similarity: float) -> Hit:
         """Return one row as a hit; ``rank`` counts from 1."""
@@ -137,6 +176,11 @@ class Items:
             path=item.path,
             text=item.text,
         )
+
+
+def _extra_column(name: str) -> str:
+    """Return how a column of the manifest is called beside those of the index."""
+    return f"manifest_{name}" if name in COLUMNS else name
 
 
 def _unknown_id(record_id: str, known: Iterable[str]) -> UnknownNameError:

@@ -27,7 +27,7 @@ def damaged(two_class, tmp_path):
 
 def test_index_json_describes_the_index(toy_index_dir, two_class, toy):
     about = json.loads((toy_index_dir / "index.json").read_text())
-    assert about["schema_version"] == 1
+    assert about["schema_version"] == 2
     assert about["encoder"] == toy.fingerprint.model_dump()
     assert (about["metric"], about["kind"], about["normalized"]) == ("cosine", "flat", True)
     assert (about["count"], about["splits"]) == (180, {"train": 60, "val": 60, "test": 60})
