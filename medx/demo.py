@@ -33,7 +33,8 @@ from retrieval.config import GalleryConfig
 from retrieval.evaluation.evaluate import evaluate_index, save_evaluation
 from retrieval.evaluation.results import EvaluationResult as RetrievalResult
 from retrieval.gallery import Gallery, open_gallery
-from retrieval.search.queries import SearchResult, text_search
+from retrieval.search.queries import text_search
+from retrieval.search.results import SearchResult
 
 #: What to ask of an archive; other datasets are asked for their classes.
 QUERIES = {
@@ -103,9 +104,10 @@ class DemoResult(Value):
         ]
         for protocol in self.retrieval.protocols:
             for row in protocol.rows:
-                if row.scope == "all" or (row.scope == "class" and row.top_k == SUMMARY_K):
-                    what = f"{protocol.task} {protocol.protocol} P@{row.top_k} {row.label or ''}"
-                    rows.append((what.strip(), str(row.precision), row.chance))
+                shown = row.scope == "all" or (row.scope == "class" and row.top_k == SUMMARY_K)
+                if shown and row.measure == "precision":
+                    what = f"{protocol.task} {protocol.protocol} {row.name} {row.label or ''}"
+                    rows.append((what.strip(), str(row.value), row.chance))
         engine = f"{self.reports.engine}{' (mock)' if self.reports.is_mock else ''}"
         rows.append((f"reports by {engine}", str(len(self.reports.reports)), None))
         return rows

@@ -48,15 +48,42 @@ class BuildConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class SearchConfig:
-    """How much a search returns.
+    """What a search looks among and what it returns.
 
     Args:
         top_k: How many hits.
         split: Only images of this split, or ``all``.
+        where: Only images of which this condition on the index's columns holds.
+        min_similarity: Only hits at least so similar to the query (cosine).
+        dedup: Leave out hits with the very pixels of the query or of a better hit.
+        dedup_above: Leave out hits that are at least so similar to one of those (cosine), too.
+        diversity: How much unlike each other the hits shall be, 0 to 1 (maximal marginal
+            relevance).
+        ensemble: Average several templates around the words of a query.
+        vote: Say which label the hits speak for.
+        allow_url: Fetch query images from the web.
     """
 
     top_k: int = 10
     split: str = "all"
+    where: str | None = None
+    min_similarity: float | None = None
+    dedup: bool = False
+    dedup_above: float | None = None
+    diversity: float = 0.0
+    ensemble: bool = False
+    vote: bool = False
+    allow_url: bool = False
+
+    def __post_init__(self) -> None:
+        if self.top_k < 1:
+            raise ValueError(f"top_k must be >= 1, got {self.top_k}")
+        if not 0 <= self.diversity <= 1:
+            raise ValueError(f"diversity must be 0 to 1, got {self.diversity}")
+        for name in ("min_similarity", "dedup_above"):
+            value = getattr(self, name)
+            if value is not None and not -1 <= value <= 1:
+                raise ValueError(f"{name} must be -1 to 1, got {value}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,12 +92,14 @@ class EvaluateConfig:
 
     Args:
         split: Where the queries come from (and the gallery of leave-one-out and of text search).
-        top_ks: The k of each Precision@k.
+        top_ks: The k of each measure at a k.
+        errors: Most wrong nearest neighbours to list and show.
         seed: Seed of the bootstrap.
     """
 
     split: str = "test"
     top_ks: tuple[int, ...] = (1, 5, 10)
+    errors: int = 12
     seed: int = 0
 
 

@@ -20,12 +20,12 @@ from medx.cli.options import (
     SeedOption,
     SplitOption,
 )
+from medx.cli.retrieve_evaluation_tables import print_evaluation
 from medx.cli.retrieve_options import (
     EncoderOption,
     IndexOption,
     WeightsOption,
 )
-from medx.cli.retrieve_tables import print_evaluation
 from medx.core.device import Device
 from retrieval.config import (
     EvaluateConfig,

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from retrieval.evaluation.results import EvaluationResult
-    from retrieval.search.queries import SearchResult
+    from retrieval.search.results import SearchResult
 
 
 def print_search(result: SearchResult, *, json: bool) -> None:
@@ -31,25 +30,3 @@ def print_search(result: SearchResult, *, json: bool) -> None:
         columns=("rank", "similarity", "label", "split", "id", "text or path"),
         title=title + (f"\nwarning: {result.warning}" if result.warning else ""),
     )  # fmt: skip
-
-
-def print_evaluation(result: EvaluationResult) -> None:
-    """Print one table a protocol."""
-    from medx.core.console import print_line, print_table
-
-    made_up = "SYNTHETIC " if result.synthetic else ""
-    for p in result.protocols:
-        print_table(
-            (
-                (row.metric, row.label or row.scope, str(row.precision), row.chance, row.n)
-                for row in (*p.rows, *p.average_precisions)
-            ),
-            columns=("metric", "of", "precision [95 % interval]", "chance", "n"),
-            title=f"{p.task}, {p.protocol}: {made_up}{result.dataset}, {p.queries} queries of "
-            f"split {p.split} in {p.gallery} images of split {p.gallery_split} "
-            f"(encoder {result.encoder.name}; left out: {p.excluded_duplicates} duplicate pairs, "
-            f"{p.excluded_same_group} same-group pairs)"
-            + (f"\nnot measured: {', '.join(p.unmeasured)}" if p.unmeasured else ""),
-        )
-    looks = "once" if result.test_evaluations == 1 else f"{result.test_evaluations} times"
-    print_line(f"test split of {result.dataset} evaluated {looks} so far with this encoder")

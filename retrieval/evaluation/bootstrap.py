@@ -1,69 +1,69 @@
-"""Bootstrap intervals of many means at once (Efron 1979)."""
+"""Bootstrap samples (Efron 1979) of many means at once, kept so that two can be compared."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from medx.core.statistics import RESAMPLES
+from medx.core.statistics import RESAMPLES, percentile_interval, resample_counts
 from medx.core.values import Interval
 
 Floats = npt.NDArray[np.float64]
 
 
-class BootstrapMeans:
-    """Means of columns and of groups of columns under one and the same resampling of rows.
+@dataclass(frozen=True, eq=False)
+class Sampled:
+    """Estimates with what each is in every bootstrap sample; NaN where it cannot be told.
 
-    The intervals are those of ``medx.core.statistics.bootstrap_interval``; a weight a row instead
-    of drawn copies, shared by all columns, makes the dozens that one evaluation needs affordable.
+    Args:
+        estimates: ``(M,)``.
+        samples: ``(R, M)``. Equal seeds, rows and groups give the same draws to two of these.
+    """
+
+    estimates: Floats
+    samples: Floats
+
+    def mean_of(self, columns: Sequence[int]) -> Sampled:
+        """Return the unweighted mean of those columns that have an estimate, as one column."""
+        known = [column for column in columns if np.isfinite(self.estimates[column])]
+        if not known:
+            return Sampled(np.full(1, np.nan), np.full((len(self.samples), 1), np.nan))
+        estimate = self.estimates[known].mean()
+        return Sampled(np.array([estimate]), self.samples[:, known].mean(axis=1)[:, None])
+
+    def interval(self, column: int = 0) -> Interval | None:
+        """Return one column with its 95 % interval; None when it cannot be told."""
+        return percentile_interval(float(self.estimates[column]), self.samples[:, column])
+
+
+def bootstrap_means(
+    values: Floats,
+    *,
+    groups: Sequence[str] | None = None,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Sampled:
+    """Return the means of columns, and the same of rows drawn again.
 
     Args:
         values: ``(N, M)``; NaN where a row does not count in a column.
-        groups: N names; whole groups (patients) are resampled together when given.
+        groups: N names; whole groups (patients) are drawn together when given.
         resamples: How many bootstrap samples.
-        seed: Seed of the resampling.
+        seed: Seed of the draws.
+
+    Raises:
+        ValueError: When there is no row.
     """
-
-    def __init__(
-        self,
-        values: Floats,
-        *,
-        groups: Sequence[str] | None = None,
-        resamples: int = RESAMPLES,
-        seed: int = 0,
-    ) -> None:
-        if len(values) == 0:
-            raise ValueError("values must hold at least one row")
-        counts = np.isfinite(values).astype(np.float64)
-        sums = np.nan_to_num(values)
-        if groups is not None:
-            _, member = np.unique(np.asarray(groups), return_inverse=True)
-            sums, counts = _add_up(sums, member), _add_up(counts, member)
-        self._estimates = _ratio(sums.sum(0), counts.sum(0))
-        self._means = np.empty((resamples, values.shape[1]))
-        rng = np.random.default_rng(seed)
-        for i in range(resamples):
-            weights = np.bincount(rng.integers(0, len(sums), len(sums)), minlength=len(sums))
-            self._means[i] = _ratio(weights @ sums, weights @ counts)
-
-    def interval(self, *columns: int) -> Interval:
-        """Return the mean of one column, or the unweighted mean of several, with its interval."""
-        chosen = list(columns)
-        values = self._means[:, chosen].mean(axis=1)
-        values = values[np.isfinite(values)]
-        estimate = float(self._estimates[chosen].mean())
-        if len(values) == 0:
-            return Interval(estimate=estimate, low=float("nan"), high=float("nan"))
-        low, high = np.percentile(values, [2.5, 97.5])
-        return Interval(estimate=estimate, low=float(low), high=float(high))
-
-
-def _add_up(values: Floats, member: npt.NDArray[np.intp]) -> Floats:
-    totals = np.zeros((int(member.max()) + 1, values.shape[1]))
-    np.add.at(totals, member, values)
-    return totals
+    if len(values) == 0:
+        raise ValueError("values must hold at least one row")
+    known = np.isfinite(values).astype(np.float64)
+    sums = np.nan_to_num(values)
+    drawn = resample_counts(len(values), groups=groups, resamples=resamples, seed=seed)
+    samples = [_ratio(counts @ sums, counts @ known) for counts in drawn]
+    return Sampled(_ratio(sums.sum(0), known.sum(0)), np.concatenate(samples))
 
 
 def _ratio(sums: Floats, counts: Floats) -> Floats:

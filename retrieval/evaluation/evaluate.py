@@ -10,18 +10,19 @@ from medx.core.errors import InputError
 from medx.core.files import write_text
 from retrieval.config import EvaluateConfig
 from retrieval.encoders.base import Encoder
+from retrieval.evaluation.figure_rows import MeasuredProtocol
+from retrieval.evaluation.figures import save_precision_figure
 from retrieval.evaluation.images import evaluate_images
 from retrieval.evaluation.ledger import count_evaluations, record_evaluation
 from retrieval.evaluation.results import EvaluationResult, ProtocolResult
 from retrieval.evaluation.texts import evaluate_texts
 from retrieval.index.gallery_index import GalleryIndex
-from retrieval.search.figures import save_precision_figure
 
 
 def evaluate_index(
     index: GalleryIndex, encoder: Encoder, config: EvaluateConfig | None = None
 ) -> EvaluationResult:
-    """Return P@k of image→image and text→image search with chance levels and intervals.
+    """Measure image→image and text→image search, with chance levels and intervals.
 
     What cannot be measured is left out and said in ``notes``.
 
@@ -31,13 +32,8 @@ def evaluate_index(
         UnknownNameError: When the index lacks the split.
     """
     config = config or EvaluateConfig()
-    index.check_encoder(encoder)
     started = time.perf_counter()
-    protocols, notes = _image_protocols(index, config)
-    note("text→image over the same images")
-    texts = evaluate_texts(index, encoder, config)
-    notes += _text_notes(texts)
-    protocols += [texts] if texts.rows else []
+    protocols, notes = measure_index(index, encoder, config)
     for message in notes:
         warn(message)
     description = index.description
@@ -51,8 +47,29 @@ def evaluate_index(
         seed=config.seed,
         seconds=time.perf_counter() - started,
         notes=tuple(notes),
-        protocols=tuple(protocols),
+        protocols=tuple(measured.result for measured in protocols),
     )
+
+
+def measure_index(
+    index: GalleryIndex, encoder: Encoder, config: EvaluateConfig
+) -> tuple[list[MeasuredProtocol], list[str]]:
+    """Return every protocol that can be measured, and what could not be and why.
+
+    Raises:
+        IndexMismatchError: When another encoder made the index.
+        InputError: When the gallery is smaller than the largest k, or nothing is labelled.
+        UnknownNameError: When the index lacks the split.
+    """
+    index.check_encoder(encoder)
+    protocols, notes = _image_protocols(index, config)
+    if not encoder.supports_text:
+        notes.append(f"no text→image protocol: encoder {encoder.name} reads images only")
+        return protocols, notes
+    note("text→image over the same images")
+    texts = evaluate_texts(index, encoder, config)
+    notes += _text_notes(texts.result)
+    return protocols + ([texts] if texts.result.rows else []), notes
 
 
 def save_evaluation(result: EvaluationResult, run_dir: Path) -> EvaluationResult:
@@ -74,7 +91,7 @@ def save_evaluation(result: EvaluationResult, run_dir: Path) -> EvaluationResult
 
 def _image_protocols(
     index: GalleryIndex, config: EvaluateConfig
-) -> tuple[list[ProtocolResult], list[str]]:
+) -> tuple[list[MeasuredProtocol], list[str]]:
     rows = index.items.split_rows(config.split)
     labels = {index.items.item(int(row)).label for row in rows} - {None}
     if not labels:

@@ -1,4 +1,4 @@
-"""What an evaluation says: Precision@k with interval and chance level, by protocol and class."""
+"""What an evaluation says: measures with interval and chance level, by protocol and class."""
 
 from __future__ import annotations
 
@@ -9,30 +9,78 @@ from pydantic import Field
 from medx.core.settings import DISCLAIMER
 from medx.core.values import Interval, Value
 from retrieval.encoders.base import Fingerprint
+from retrieval.evaluation.measures import MeasureName
 
 Task = Literal["image-to-image", "text-to-image"]
 Protocol = Literal["leave-one-out", "train-gallery", "class-prompts"]
+Scope = Literal["all", "macro", "class"]
+RowKey = tuple[str, str | None, str, int | None]
+
+SHORT_NAMES = {
+    "precision": "P",
+    "recall": "R",
+    "ndcg": "nDCG",
+    "average_precision": "mAP",
+    "reciprocal_rank": "MRR",
+}
 
 
-class PrecisionRow(Value):
-    """One figure: P@k over all queries, over one class, or the unweighted mean over classes.
+class MeasureRow(Value):
+    """One figure: a mean over all queries, over one class, or the unweighted mean over classes.
 
-    ``top_k`` is None for the average precision over the whole ranking. ``chance`` is what randomly
-    drawn hits would score; ``n`` counts the queries, or for text→image the gallery images that are
-    relevant.
+    ``top_k`` is None where the whole ranking counts. ``chance`` is the exact expectation over
+    random orders of the gallery; ``n`` counts the queries, or for text→image the gallery images
+    that are relevant.
     """
 
-    scope: Literal["all", "macro", "class"]
+    scope: Scope
     label: str | None = None
+    measure: MeasureName
     top_k: int | None
-    precision: Interval
+    value: Interval
     chance: float
     n: int
 
     @property
-    def metric(self) -> str:
-        """Its usual name: ``P@k`` or ``AP``."""
-        return "AP" if self.top_k is None else f"P@{self.top_k}"
+    def name(self) -> str:
+        """Its usual name: ``P@10``, ``R@10``, ``nDCG@10``, ``mAP@10``, ``mAP``, ``MRR``."""
+        short = SHORT_NAMES[self.measure]
+        return short if self.top_k is None else f"{short}@{self.top_k}"
+
+    @property
+    def key(self) -> RowKey:
+        """What it is of, whoever answered."""
+        return (self.scope, self.label, self.measure, self.top_k)
+
+
+class Hubness(Value):
+    """How unevenly neighbours fall: a few hubs near everything, many images near nothing.
+
+    ``skewness`` is that of the k-occurrence (Radovanović, Nanopoulos and Ivanović 2010): in how
+    many queries' first k hits each gallery image stands. That of random neighbours is near zero.
+    """
+
+    top_k: int
+    skewness: float | None = Field(description="None when every image occurs equally often.")
+    chance_skewness: float | None
+    anti_hubs: float = Field(description="Share of gallery images that are nobody's neighbour.")
+    chance_anti_hubs: float
+    largest: int = Field(description="Queries that have the greatest hub among their hits.")
+
+
+class WrongNeighbour(Value):
+    """A query whose nearest image has another label.
+
+    Both are named by the first digits of their content hash; no id, path or patient is.
+    ``margin`` is how much nearer the wrong image is than the nearest right one.
+    """
+
+    query: str
+    query_label: str
+    neighbour: str
+    neighbour_label: str
+    similarity: float
+    margin: float | None = Field(description="None when no right image could be met.")
 
 
 class ProtocolResult(Value):
@@ -42,9 +90,11 @@ class ProtocolResult(Value):
     protocol: Protocol
     split: str
     gallery_split: str
+    kind: str = Field(default="flat", description="The kind of index that found the neighbours.")
     queries: int
     gallery: int
     resampled: str = Field(description="What the bootstrap draws again.")
+    chance_method: str = "exact expectation over random orders of the gallery"
     excluded_duplicates: int = Field(
         default=0, description="Query-hit pairs left out because both have the very same pixels."
     )
@@ -52,28 +102,41 @@ class ProtocolResult(Value):
         default=0, description="Query-hit pairs left out because both are of one group (patient)."
     )
     unlabelled: int = Field(default=0, description="Images left out for want of a label.")
+    unanswerable: int = Field(
+        default=0,
+        description="Queries with no relevant image to be found: their precision is 0, and they "
+        "count in no other measure.",
+    )
     prompts: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     unknown_words: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     unmeasured: tuple[str, ...] = Field(
         default=(), description="Classes left out: the encoder knows no word of their prompts."
     )
-    rows: tuple[PrecisionRow, ...]
-    average_precisions: tuple[PrecisionRow, ...] = Field(
-        default=(), description="Over the whole ranking, one a class; only for text→image."
+    rows: tuple[MeasureRow, ...]
+    hubness: Hubness | None = Field(default=None, description="Only for image→image.")
+    wrong_neighbours: tuple[WrongNeighbour, ...] = Field(
+        default=(), description="The most similar wrong nearest neighbours; only for image→image."
     )
 
-    def row(self, top_k: int, *, scope: str = "all", label: str | None = None) -> PrecisionRow:
-        """Return the figure of one k and scope."""
+    def row(
+        self,
+        top_k: int | None,
+        *,
+        measure: MeasureName = "precision",
+        scope: str = "all",
+        label: str | None = None,
+    ) -> MeasureRow:
+        """Return one figure."""
         for row in self.rows:
-            if (row.scope, row.top_k, row.label) == (scope, top_k, label):
+            if row.key == (scope, label, measure, top_k):
                 return row
-        raise ValueError(f"no row with top_k {top_k}, scope {scope!r}, label {label!r}")
+        raise ValueError(f"no row with {measure} at {top_k}, scope {scope!r}, label {label!r}")
 
 
 class EvaluationResult(Value):
     """``metrics.json`` of ``medx retrieve evaluate``."""
 
-    schema_version: int = 1
+    schema_version: int = 2
     index: str
     encoder: Fingerprint
     encoder_reason: str
@@ -88,4 +151,5 @@ class EvaluationResult(Value):
         default=0, description="How often this encoder has met the dataset's test split so far."
     )
     run_dir: str | None = None
+    page: str | None = Field(default=None, description="The wrong neighbours, to look at.")
     disclaimer: str = DISCLAIMER

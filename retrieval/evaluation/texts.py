@@ -1,50 +1,34 @@
-"""Text→image Precision@k: the name of a class asks for the images that have it."""
+"""Text→image search measured: the name of a class asks for the images that have it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from medx.core.statistics import bootstrap_interval
-from medx.core.values import Interval
+from medx.core.statistics import resample_counts
 from retrieval.config import EvaluateConfig
 from retrieval.encoders.base import Encoder, UnknownWords
+from retrieval.evaluation.bootstrap import Sampled
+from retrieval.evaluation.figure_rows import Block, MeasuredProtocol, make_rows
 from retrieval.evaluation.images import groups_of, labelled
-from retrieval.evaluation.metrics import average_precision, precision_at_k
+from retrieval.evaluation.measures import Measure, expect_all, measure_all, measures_at
+from retrieval.evaluation.metrics import Floats
+from retrieval.evaluation.ranking import check_top_k, rank_gallery
 from retrieval.evaluation.relevance import Relevance
-from retrieval.evaluation.results import PrecisionRow, ProtocolResult
+from retrieval.evaluation.results import MeasureRow, ProtocolResult, RowKey
 from retrieval.index.gallery_index import GalleryIndex
 from retrieval.prompts import prompts_for
 
 Rows = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Ranking:
-    """The gallery as one class's prompts order it.
-
-    Args:
-        relevant: ``(N,)`` in rank order.
-        rank_of: ``(N,)``: the rank, from 0, of each gallery row.
-    """
-
-    relevant: npt.NDArray[np.bool_]
-    rank_of: Rows
-
-    def drawn(self, rows: Rows, top_k: int | None = None) -> npt.NDArray[np.bool_]:
-        """Return ``(1, K)``: relevance in rank order of a drawn gallery, up to ``top_k``."""
-        ranks = self.rank_of[rows]
-        if top_k is not None:
-            ranks = np.partition(ranks, top_k - 1)[:top_k]
-        return self.relevant[np.sort(ranks)][None, :]
-
-
-def evaluate_texts(index: GalleryIndex, encoder: Encoder, config: EvaluateConfig) -> ProtocolResult:
-    """Return P@k of each class's prompts over the labelled images of the config's split.
+def evaluate_texts(
+    index: GalleryIndex, encoder: Encoder, config: EvaluateConfig
+) -> MeasuredProtocol:
+    """Measure each class's prompts over the labelled images of the config's split.
 
     The prompts of a class are embedded, averaged and searched as one query. The interval resamples
     the gallery, since there is one query a class. A class of whose prompts the encoder knows no
@@ -53,21 +37,21 @@ def evaluate_texts(index: GalleryIndex, encoder: Encoder, config: EvaluateConfig
 
     Raises:
         IndexMismatchError: When another encoder made the index.
-        InputError: When the gallery is smaller than the largest k.
+        InputError: When the gallery is smaller than the largest k, or the encoder reads no text.
     """
     index.check_encoder(encoder)
     rows, gaps = labelled(index, index.items.split_rows(config.split))
-    gallery = index.subset(rows)
-    gallery.check_top_k(max(config.top_ks))
-    relevance = Relevance([str(label) for label in gallery.items.column("label")])
-    prompts = {label: prompts_for(label) for label in relevance.labels}
+    check_top_k(max(config.top_ks), len(rows), index.name, config.split)
+    gallery = Relevance([str(index.items.column("label")[row]) for row in rows])
+    prompts = {label: prompts_for(label) for label in gallery.labels}
     unknown = {label: [encoder.unknown_words(t) for t in texts] for label, texts in prompts.items()}
     unmeasured = [label for label, found in unknown.items() if all(u.all_unknown for u in found)]
     measured = {label: texts for label, texts in prompts.items() if label not in unmeasured}
-    rankings = _rankings(gallery, encoder, measured, relevance)
+    rankings = _rankings(index, rows, encoder, measured, gallery)
     groups = groups_of(index, rows)
-    interval = partial(bootstrap_interval, groups=groups, seed=config.seed)
-    return ProtocolResult(
+    measures = measures_at(config.top_ks)
+    figures, samples = _figures(rankings, measures, groups, config.seed) if rankings else ((), {})
+    result = ProtocolResult(
         task="text-to-image",
         protocol="class-prompts",
         split=config.split,
@@ -79,27 +63,27 @@ def evaluate_texts(index: GalleryIndex, encoder: Encoder, config: EvaluateConfig
         prompts=prompts,
         unknown_words=_unknown(unknown),
         unmeasured=tuple(unmeasured),
-        rows=tuple(_rows(rankings, config.top_ks, interval)),
-        average_precisions=tuple(
-            _row(label, [ranking], None, int(ranking.relevant.sum()), interval)
-            for label, ranking in rankings.items()
-        ),
+        rows=figures,
     )
+    return MeasuredProtocol(result, samples)
 
 
 def _rankings(
-    gallery: GalleryIndex,
+    index: GalleryIndex,
+    rows: Rows,
     encoder: Encoder,
     prompts: dict[str, tuple[str, ...]],
-    relevance: Relevance,
-) -> dict[str, Ranking]:
+    gallery: Relevance,
+) -> dict[str, tuple[Flags, Rows]]:
+    """Return for each class the relevance ``(N,)`` in rank order, and that order of the rows."""
     if not prompts:
         return {}
     queries = np.stack([encoder.embed_texts(texts).mean(axis=0) for texts in prompts.values()])
-    found = gallery.search(queries, len(gallery))
+    nothing = [np.empty(0, np.int64)] * len(queries)
+    orders = [block.order for block in rank_gallery(queries, index.embeddings(rows), nothing)]
     return {
-        label: Ranking(relevant=relevance.having(label)[order], rank_of=np.argsort(order))
-        for label, order in zip(prompts, found.rows, strict=True)
+        label: (gallery.having(label)[order], order)
+        for label, order in zip(prompts, np.concatenate(orders), strict=True)
     }
 
 
@@ -111,42 +95,51 @@ def _unknown(unknown: dict[str, list[UnknownWords]]) -> dict[str, tuple[str, ...
     return {label: missing for label, missing in words.items() if missing}
 
 
-def _rows(
-    rankings: dict[str, Ranking], top_ks: Sequence[int], interval: Callable[..., Interval]
-) -> list[PrecisionRow]:
-    everything = list(rankings.values())
-    if not everything:
-        return []
-    count = len(everything[0].relevant)
-    rows = []
-    for top_k in top_ks:
-        rows.append(_row(None, everything, top_k, count, interval))
-        for label, ranking in rankings.items():
-            rows.append(_row(label, [ranking], top_k, int(ranking.relevant.sum()), interval))
-    return rows
+def _figures(
+    rankings: dict[str, tuple[Flags, Rows]],
+    measures: Sequence[Measure],
+    groups: Sequence[str] | None,
+    seed: int,
+) -> tuple[tuple[MeasureRow, ...], dict[RowKey, Floats]]:
+    relevant = np.stack([flags for flags, _ in rankings.values()])  # (C, N)
+    count = relevant.shape[1]
+    total = relevant.sum(axis=1)
+    estimates = measure_all(measures, relevant, total)
+    chance = expect_all(measures, total, np.full(len(total), count))
+    samples = [
+        np.concatenate(
+            [_sample(flags, drawn[:, order], measures) for flags, order in rankings.values()],
+            axis=1,
+        )
+        for drawn in resample_counts(count, groups=groups, seed=seed)
+    ]
+    sampled = Sampled(estimates.reshape(-1), np.concatenate(samples))
+    whole = np.full(len(measures), count)
+    blocks = [
+        Block(scope="macro", members=range(len(rankings)), counts=whole),
+        *(
+            Block(scope="class", label=label, members=[number], counts=np.full(len(measures), held))
+            for number, (label, held) in enumerate(zip(rankings, total, strict=True))
+        ),
+    ]
+    return make_rows(sampled, chance.reshape(-1), measures, blocks)
 
 
-def _row(
-    label: str | None,
-    rankings: Sequence[Ranking],
-    top_k: int | None,
-    n: int,
-    interval: Callable[..., Interval],
-) -> PrecisionRow:
-    drawn = np.arange(len(rankings[0].relevant))
-    return PrecisionRow(
-        scope="macro" if label is None else "class",
-        label=label,
-        top_k=top_k,
-        precision=interval(partial(_precision, rankings, top_k), drawn),
-        chance=float(np.mean([ranking.relevant.mean() for ranking in rankings])),
-        n=n,
-    )
+def _sample(relevant: Flags, drawn: npt.NDArray[np.float32], measures: Sequence[Measure]) -> Floats:
+    """Return every measure ``(R, M)`` of galleries drawn again.
 
-
-def _precision(rankings: Sequence[Ranking], top_k: int | None, drawn: Rows) -> float:
-    if top_k is not None and len(drawn) < top_k:
-        return float("nan")  # a draw of small groups only; the bootstrap leaves it out
-    if top_k is None:
-        return float(np.mean([average_precision(r.drawn(drawn))[0] for r in rankings]))
-    return float(np.mean([precision_at_k(r.drawn(drawn, top_k), top_k)[0] for r in rankings]))
+    Args:
+        relevant: ``(N,)`` in rank order.
+        drawn: ``(R, N)``: how often each image is drawn, in rank order.
+        measures: What to measure; NaN where fewer than k images are drawn.
+    """
+    times = drawn.astype(np.int64)
+    lengths = times.sum(axis=1)
+    deepest = max(int(lengths.max()), *(measure.top_k or 1 for measure in measures))
+    copies = np.zeros((len(times), deepest), bool)
+    there = np.arange(deepest) < lengths[:, None]
+    copies[there] = np.repeat(np.broadcast_to(relevant, times.shape).reshape(-1), times.reshape(-1))
+    values = measure_all(measures, copies, copies.sum(axis=1))
+    shallow = np.array([measure.top_k or 1 for measure in measures])
+    values[lengths[:, None] < shallow] = np.nan
+    return values

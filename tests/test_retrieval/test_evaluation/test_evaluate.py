@@ -56,11 +56,11 @@ def brute_force(index, queries, gallery, top_k, banned=lambda q, g: q == g):
 
 
 def test_leave_one_out_is_brute_force(toy_index):
-    result = evaluate_images(toy_index, CONFIG, protocol="leave-one-out")
+    result = evaluate_images(toy_index, CONFIG, protocol="leave-one-out").result
     rows = toy_index.items.split_rows("test")
     for top_k in (1, 3):
         expected = brute_force(toy_index, rows, rows, top_k)
-        assert result.row(top_k).precision.estimate == pytest.approx(expected.mean())
+        assert result.row(top_k).value.estimate == pytest.approx(expected.mean())
     assert (result.queries, result.gallery) == (60, 60)
 
 
@@ -70,17 +70,17 @@ def test_random_vectors_score_the_chance_level():
     )
     index = make_index(items)
     for protocol in ("leave-one-out", "train-gallery"):
-        row = evaluate_images(index, EvaluateConfig(), protocol=protocol).row(10)
-        assert row.precision.estimate == pytest.approx(row.chance, abs=0.02)
-        assert row.precision.low < row.chance < row.precision.high
+        row = evaluate_images(index, EvaluateConfig(), protocol=protocol).result.row(10)
+        assert row.value.estimate == pytest.approx(row.chance, abs=0.02)
+        assert row.value.low < row.chance < row.value.high
 
 
 def test_chance_levels_are_the_formulas():
     test, train = make_items(30, labels=("a", "a", "b")), make_items(40, split="train")
     train = [Item(**{**vars(item), "label": "ab"[i % 4 == 0]}) for i, item in enumerate(train)]
     index = make_index(test + train)
-    alone = evaluate_images(index, CONFIG, protocol="leave-one-out")
-    apart = evaluate_images(index, CONFIG, protocol="train-gallery")
+    alone = evaluate_images(index, CONFIG, protocol="leave-one-out").result
+    apart = evaluate_images(index, CONFIG, protocol="train-gallery").result
     labels = [item.label for item in test]
     assert labels.count("a") == 20
     assert alone.row(1).chance == pytest.approx((20 * 19 + 10 * 9) / (30 * 29))
@@ -92,8 +92,8 @@ def test_chance_levels_of_the_real_images(real_data, toy, tmp_path):
     dataset = load_dataset("pneumoniamnist", data_dir=real_data)
     build_index(dataset, toy, tmp_path / "x")
     index = GalleryIndex.load(tmp_path / "x")
-    alone = evaluate_images(index, EvaluateConfig(), protocol="leave-one-out")
-    apart = evaluate_images(index, EvaluateConfig(), protocol="train-gallery")
+    alone = evaluate_images(index, EvaluateConfig(), protocol="leave-one-out").result
+    apart = evaluate_images(index, EvaluateConfig(), protocol="train-gallery").result
     assert (round(alone.row(10).chance, 3), round(apart.row(10).chance, 3)) == (0.530, 0.561)
     assert (alone.queries, apart.gallery) == (624, 4708)
 
@@ -102,7 +102,7 @@ def test_copies_and_patients_are_left_out_and_counted():
     items = make_items(40, group=[f"p{i // 4}" for i in range(40)])
     items[7] = Item(**{**vars(items[7]), "content_hash": items[22].content_hash})
     index = make_index(items)
-    result = evaluate_images(index, CONFIG, protocol="leave-one-out")
+    result = evaluate_images(index, CONFIG, protocol="leave-one-out").result
     assert result.excluded_duplicates == 2
     assert result.excluded_same_group == 40 * 3
     assert result.resampled == "groups of queries"
@@ -112,44 +112,43 @@ def test_copies_and_patients_are_left_out_and_counted():
         return q // 4 == g // 4 or {q, g} == {7, 22}
 
     expected = brute_force(index, rows, rows, 3, banned)
-    assert result.row(3).precision.estimate == pytest.approx(expected.mean())
+    assert result.row(3).value.estimate == pytest.approx(expected.mean())
 
 
 def test_classes_and_their_mean():
     index = make_index(make_items(90, labels=("a", "a", "b")))
-    result = evaluate_images(index, CONFIG, protocol="leave-one-out")
+    result = evaluate_images(index, CONFIG, protocol="leave-one-out").result
     rows = np.arange(90)
     scores = brute_force(index, rows, rows, 1)
     is_b = rows % 3 == 2
-    a, b = (result.row(1, scope="class", label=name).precision.estimate for name in "ab")
+    a, b = (result.row(1, scope="class", label=name).value.estimate for name in "ab")
     assert (a, b) == pytest.approx((scores[~is_b].mean(), scores[is_b].mean()))
-    assert result.row(1, scope="macro").precision.estimate == pytest.approx((a + b) / 2)
+    assert result.row(1, scope="macro").value.estimate == pytest.approx((a + b) / 2)
     assert result.row(1, scope="class", label="b").n == 30
 
 
 def test_unlabelled_images_are_left_out_and_counted():
     items = make_items(20, labels=("a", "b", None))
-    result = evaluate_images(make_index(items), CONFIG, protocol="leave-one-out")
+    result = evaluate_images(make_index(items), CONFIG, protocol="leave-one-out").result
     assert (result.queries, result.gallery, result.unlabelled) == (14, 14, 6)
 
 
 def test_several_labels_of_one_image():
     index = make_index(make_items(30, labels=("a|b", "b", "c")))
-    result = evaluate_images(index, CONFIG, protocol="leave-one-out")
+    result = evaluate_images(index, CONFIG, protocol="leave-one-out").result
     labels = {row.label for row in result.rows if row.scope == "class"}
     assert labels == {"a", "b", "c"}
     assert result.row(1, scope="class", label="a").n == 10
 
 
 def test_texts_find_their_class(toy_index, toy):
-    result = evaluate_texts(toy_index, toy, CONFIG)
+    result = evaluate_texts(toy_index, toy, CONFIG).result
     row = result.row(3, scope="class", label="pneumonia")
-    assert row.precision.estimate == 1.0
+    assert row.value.estimate == 1.0
     assert (row.chance, row.n) == (pytest.approx(40 / 60), 40)
-    assert {row.label: row.precision.estimate for row in result.average_precisions} == {
-        "normal": 1.0,
-        "pneumonia": 1.0,
-    }
+    for label in ("normal", "pneumonia"):
+        whole = result.row(None, measure="average_precision", scope="class", label=label)
+        assert whole.value.estimate == 1.0
     assert result.prompts["pneumonia"][0] == "pneumonia"
     assert "lungs" in result.unknown_words["normal"]
     assert result.resampled == "gallery images"
@@ -158,16 +157,16 @@ def test_texts_find_their_class(toy_index, toy):
 def test_texts_against_brute_force(toy):
     items = make_items(50, labels=("ring", "trophozoite", "schizont"))
     index = make_index(items)
-    result = evaluate_texts(index, toy, CONFIG)
+    result = evaluate_texts(index, toy, CONFIG).result
     order = np.argsort(-(index.embeddings() @ toy.embed_texts(["ring"])[0]))
     expected = np.mean([items[i].label == "ring" for i in order[:3]])
     row = result.row(3, scope="class", label="ring")
-    assert row.precision.estimate == pytest.approx(expected)
-    assert row.precision.low <= row.precision.estimate <= row.precision.high
+    assert row.value.estimate == pytest.approx(expected)
+    assert row.value.low <= row.value.estimate <= row.value.high
     relevant = np.array([item.label == "ring" for item in items])
     average = average_precision_score(relevant, index.embeddings() @ toy.embed_texts(["ring"])[0])
-    rows = {row.label: row.precision.estimate for row in result.average_precisions}
-    assert rows["ring"] == pytest.approx(average)
+    whole = result.row(None, measure="average_precision", scope="class", label="ring")
+    assert whole.value.estimate == pytest.approx(average)
 
 
 def test_hits_below_zero_similarity_still_count(toy):
@@ -178,19 +177,18 @@ def test_hits_below_zero_similarity_still_count(toy):
     embeddings[::2, 5] += 1.0
     index = make_index(items, embeddings=embeddings)
     assert index.search(query, 6).similarities.max() < 0
-    result = evaluate_texts(index, toy, EvaluateConfig(top_ks=(3,)))
-    assert result.row(3, scope="class", label="ring").precision.estimate == 1.0
+    result = evaluate_texts(index, toy, EvaluateConfig(top_ks=(3,))).result
+    assert result.row(3, scope="class", label="ring").value.estimate == 1.0
 
 
 def test_classes_the_encoder_has_no_word_for_are_not_measured(toy, tmp_path):
     index = make_index(make_items(30, labels=("ring", "trophozoite", "schizont")))
-    result = evaluate_texts(index, toy, CONFIG)
+    result = evaluate_texts(index, toy, CONFIG).result
     assert (result.unmeasured, result.queries) == (("schizont",), 2)
     assert {row.label for row in result.rows} == {None, "ring", "trophozoite"}
-    macro = result.row(1, scope="macro").precision.estimate
+    macro = result.row(1, scope="macro").value.estimate
     each = [
-        result.row(1, scope="class", label=name).precision.estimate
-        for name in ("ring", "trophozoite")
+        result.row(1, scope="class", label=name).value.estimate for name in ("ring", "trophozoite")
     ]
     assert macro == pytest.approx(np.mean(each))
     whole = save_evaluation(evaluate_index(index, toy, CONFIG), tmp_path)
@@ -208,7 +206,7 @@ def test_draws_of_too_few_images_are_left_out(toy):
     """One patient has nearly all the images: many a draw of patients holds fewer than k."""
     items = make_items(12, group=["big"] * 9 + ["p1", "p2", "p3"])
     result = evaluate_texts(make_index(items), toy, EvaluateConfig(top_ks=(8,)))
-    interval = result.row(8, scope="macro").precision
+    interval = result.result.row(8, scope="macro").value
     assert interval.low <= interval.estimate <= interval.high
 
 
@@ -241,7 +239,7 @@ def test_one_class_says_nothing_and_says_so(toy):
     assert any("only one class" in note for note in result.notes)
     assert any("no train split" in note for note in result.notes)
     row = result.protocols[0].row(1)
-    assert (row.precision.estimate, row.chance) == (1.0, 1.0)
+    assert (row.value.estimate, row.chance) == (1.0, 1.0)
 
 
 def test_train_queries_need_no_train_gallery(toy_index, toy):
