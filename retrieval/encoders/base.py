@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,9 @@ from medx.core.errors import InputError
 from medx.core.images import Pixels
 from medx.core.values import Value
 from retrieval.encoders import patch_encoders, text_encoders
+
+if TYPE_CHECKING:
+    from retrieval.encoders.runtimes.towers import Towers
 
 Embeddings = npt.NDArray[np.float32]
 
@@ -155,6 +158,17 @@ class Encoder(ABC):
         """Return what ``embed_patches`` covers of an image: top, left, bottom, right as shares."""
         del height, width
         return (0.0, 0.0, 1.0, 1.0)
+
+    def towers(self) -> Towers:
+        """Return what another runtime needs to embed as this encoder does.
+
+        Raises:
+            InputError: When it runs as it is only.
+        """
+        raise InputError(
+            f"encoder {self.name!r} has no other runtime",
+            hint="leave --runtime and --precision out",
+        )
 
     def require_text(self) -> None:
         """Raise ``InputError``, naming encoders that know words, unless this one does."""

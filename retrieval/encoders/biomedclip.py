@@ -36,6 +36,7 @@ from retrieval.encoders.biomedclip_files import (
     how_to_get,
     weight_file,
 )
+from retrieval.encoders.runtimes.towers import Towers, open_clip_towers
 from retrieval.encoders.weight_hash import weight_sha256
 
 #: Attention heads of BERT are this wide, whatever its size.
@@ -107,6 +108,14 @@ class BiomedCLIPEncoder(Encoder):
             ),
             dim=self.dim,
         )
+
+    def shrink(self, image: Pixels) -> Pixels:
+        """Return the image in RGB, as preprocessing scales it first."""
+        return np.asarray(self._preprocess.transforms[0](PILImage.fromarray(to_rgb(image))))
+
+    def towers(self) -> Towers:
+        """Return both halves of the model for another runtime."""
+        return open_clip_towers(self._model, self._tokenizer)
 
     def _embed_image_batch(self, images: Sequence[Pixels]) -> npt.NDArray[np.floating]:
         batch = torch.stack(

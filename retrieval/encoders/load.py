@@ -13,6 +13,7 @@ from retrieval.encoders import ENCODERS, encoder_entry, shown_name, split_name
 from retrieval.encoders.base import Encoder
 from retrieval.encoders.biomedclip_files import find_biomedclip
 from retrieval.encoders.folders import recognise_folder
+from retrieval.encoders.runtimes.load import load_at_runtime
 
 
 class EncoderChoice(NamedTuple):
@@ -47,7 +48,7 @@ def load_encoder(
     *,
     weights: Path | None = None,
     device: str = AUTO,
-    runtime: str = "torch",
+    runtime: str = AUTO,
     precision: str = "fp32",
 ) -> Encoder:
     """Load an encoder; what ``auto`` took, and why, goes to stderr and into ``reason``.
@@ -56,8 +57,9 @@ def load_encoder(
         name: ``auto``, a registered name or ``family:member``.
         weights: Folder or file with the weights; None takes the usual place.
         device: A ``--device`` value.
-        runtime: What computes the embeddings.
-        precision: In which numbers.
+        runtime: What computes the embeddings: ``torch``, ``onnx``, ``openvino``, or ``auto``, the
+            first of them that knows the precision.
+        precision: ``fp32``, ``bf16`` or ``int8``.
 
     Raises:
         UnknownNameError: When no encoder has that name.
@@ -69,11 +71,16 @@ def load_encoder(
     choice = choose_encoder(name, weights=weights)
     if name == AUTO:
         note(f"encoder {choice.name} ({choice.reason})")
-    if (runtime, precision) != ("torch", "fp32"):
-        raise InputError(f"encoder {choice.name} has no {runtime} runtime in {precision} yet")
     family, member = split_name(name if name != AUTO else choice.name)
     named: dict[str, Any] = {"member": member} if encoder_entry(family).member else {}
-    encoder: Encoder = ENCODERS.load(family).load(weights=weights, device=device, **named)
+
+    def load() -> Encoder:
+        encoder: Encoder = ENCODERS.load(family).load(weights=weights, device=device, **named)
+        return encoder
+
+    encoder = load_at_runtime(
+        choice.name, load, weights=weights, device=device, runtime=runtime, precision=precision
+    )
     encoder.reason = choice.reason
     # An encoder whose name is a place, a classifier's run, says itself where that was.
     if weights is not None:

@@ -1,0 +1,131 @@
+"""Loading an encoder at a runtime and a precision, exporting it first when that was not done."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from medx.core.errors import InputError, MissingExtraError, UnknownNameError
+from retrieval.config import AUTO
+from retrieval.encoders.base import Encoder
+from retrieval.encoders.runtimes import PRECISIONS, RUNTIMES
+from retrieval.encoders.runtimes.exported_encoder import ExportedEncoder
+from retrieval.encoders.runtimes.exported_files import holds_export, is_ready, tower_file
+from retrieval.encoders.runtimes.fidelity_check import check_fidelity
+from retrieval.encoders.runtimes.sources import dir_of_encoder, find_export_dir
+
+NEEDED = {"onnx": "onnxruntime", "openvino": "openvino"}
+CPU_DEVICES = (AUTO, "cpu")
+
+
+def resolve_runtime(runtime: str, precision: str) -> str:
+    """Return the runtime that ``auto`` stands for (the first that knows the precision).
+
+    Raises:
+        UnknownNameError: When there is no such runtime or precision.
+        InputError: When that runtime does not compute in that precision.
+        MissingExtraError: When its packages are not installed.
+    """
+    if precision not in PRECISIONS:
+        raise UnknownNameError("precision", precision, PRECISIONS)
+    able = [name for name, known in RUNTIMES.items() if precision in known]
+    if runtime == AUTO:
+        runtime = able[0]
+    if runtime not in RUNTIMES:
+        raise UnknownNameError("runtime", runtime, (AUTO, *RUNTIMES))
+    if runtime not in able:
+        raise InputError(
+            f"runtime {runtime} does not compute in {precision}",
+            hint=f"--runtime {' or '.join(able)}, or --precision {' or '.join(RUNTIMES[runtime])}",
+        )
+    if runtime in NEEDED and importlib.util.find_spec(NEEDED[runtime]) is None:
+        raise MissingExtraError(runtime, "export")
+    return runtime
+
+
+def query_runtime(name: str, precision: str, *, weights: Path | None = None) -> str:
+    """Return the runtime that answers a single query soonest.
+
+    That is ONNX Runtime where the encoder has been exported, which spares the start of torch.
+
+    Args:
+        name: As ``choose_encoder`` returns it.
+        precision: That of the index.
+        weights: The folder that the user named.
+    """
+    folder = find_export_dir(name, weights)
+    ready = folder is not None and (folder / tower_file("text", precision)).is_file()
+    usable = precision in RUNTIMES["onnx"] and importlib.util.find_spec("onnxruntime")
+    return "onnx" if ready and usable else resolve_runtime(AUTO, precision)
+
+
+def load_at_runtime(
+    name: str,
+    load: Callable[[], Encoder],
+    *,
+    weights: Path | None,
+    device: str,
+    runtime: str,
+    precision: str,
+) -> Encoder:
+    """Return an encoder at a runtime; what has to be exported is, with a note.
+
+    Args:
+        name: As ``choose_encoder`` returns it.
+        load: Loads the encoder itself.
+        weights: The folder that the user named.
+        device: A ``--device`` value.
+        runtime: ``auto`` or one of ``RUNTIMES``.
+        precision: One of ``PRECISIONS``.
+
+    Raises:
+        InputError: When the encoder cannot run so.
+    """
+    if runtime == AUTO and weights is not None and holds_export(weights) and precision == "fp32":
+        runtime = "onnx"
+    runtime = resolve_runtime(runtime, precision)
+    folder = find_export_dir(name, weights)
+    if runtime == "torch":
+        _refuse_export(weights)
+        return load() if precision == "fp32" else _at_bf16(load(), folder, device)
+    if device not in CPU_DEVICES:
+        raise InputError(f"runtime {runtime} runs on the CPU", hint="leave --device out")
+    if folder is None or not is_ready(folder, precision):
+        from retrieval.encoders.runtimes.prepare import prepare_export
+
+        folder = prepare_export(load, folder, precision=precision)
+    encoder = ExportedEncoder(folder, runtime=runtime, precision=precision)
+    check_fidelity(
+        encoder,
+        partial(ExportedEncoder, folder),
+        folder,
+        runtime=runtime,
+        precision=precision,
+        compared_with="onnx fp32",
+    )
+    return encoder
+
+
+def _at_bf16(encoder: Encoder, folder: Path | None, device: str) -> Encoder:
+    from retrieval.encoders.runtimes.autocast import AutocastEncoder
+
+    lowered = AutocastEncoder(encoder, device=device)
+    check_fidelity(
+        lowered,
+        lambda: encoder,
+        folder or dir_of_encoder(encoder),
+        runtime="torch",
+        precision="bf16",
+        compared_with="torch fp32",
+    )
+    return lowered
+
+
+def _refuse_export(weights: Path | None) -> None:
+    if weights is not None and holds_export(weights):
+        raise InputError(
+            f"{weights} holds an exported encoder, which torch cannot run",
+            hint="use --runtime onnx or openvino, or pass the folder of the weights",
+        )
