@@ -18,6 +18,8 @@ class GalleryConfig:
         data_dir: Where ``.npz`` datasets are searched first.
         encoder: ``auto`` or a registered name.
         weights: Folder with the encoder's weights.
+        runtime: What computes the embeddings: ``auto``, ``torch``, ``onnx`` or ``openvino``.
+        precision: ``fp32``, ``bf16`` or ``int8``; None takes that of the index.
         device: A ``--device`` value.
         batch_size: Images embedded at a time.
     """
@@ -27,6 +29,8 @@ class GalleryConfig:
     data_dir: Path | None = None
     encoder: str = AUTO
     weights: Path | None = None
+    runtime: str = AUTO
+    precision: str | None = None
     device: str = AUTO
     batch_size: int = 64
 

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from medx.core import settings
 from medx.core.console import note
 from medx.core.errors import IndexMismatchError, InputError
-from retrieval.config import AUTO, GalleryConfig
+from retrieval.config import AUTO, GalleryConfig, SearchConfig
 from retrieval.encoders.base import Encoder
 from retrieval.encoders.load import choose_encoder, load_encoder
+from retrieval.encoders.runtimes.load import query_runtime
 from retrieval.index.description import build_command
 from retrieval.index.gallery_index import GalleryIndex
-from retrieval.index.locate import DESCRIPTION_FILE, find_index_dir, index_name
+from retrieval.index.locate import DESCRIPTION_FILE, FULL_PRECISION, find_index_dir, index_name
 from retrieval.index.origin import dataset_digest, dataset_source
+
+if TYPE_CHECKING:
+    from medx.core.images import Pixels
+    from retrieval.search.query import Query
+    from retrieval.search.results import SearchResult
 
 
 class Gallery:
@@ -32,33 +40,72 @@ class Gallery:
         Raises:
             IndexMismatchError: When its weights or preprocessing are not those of the index.
         """
+        made_by, config = self.index.description.encoder, self._config
+        if config.precision not in (None, made_by.precision):
+            raise IndexMismatchError(
+                f"index {self.index.name} was built at {made_by.precision}, "
+                f"not at {config.precision}",
+                hint="leave --precision out",
+            )
         encoder = load_encoder(
-            self.index.description.encoder.name,
-            weights=self._config.weights,
-            device=self._config.device,
+            made_by.name,
+            weights=config.weights,
+            device=config.device,
+            runtime=query_runtime(config, made_by),
+            precision=made_by.precision,
         )
         encoder.reason = self.encoder_reason
         self.index.check_encoder(encoder)
         return encoder
 
+    def search(
+        self,
+        query: Query | str | Path | Pixels,
+        config: SearchConfig | None = None,
+        **options: Any,
+    ) -> SearchResult:
+        """Return the images that fit a query best.
 
-def open_gallery(config: GalleryConfig | None = None) -> Gallery:
+        Args:
+            query: Words as a string, an image as a ``Path`` or an array, or what
+                ``retrieval.search.query`` and ``parse_query`` make of several of them.
+            config: Where to look and what to return.
+            options: Settings of ``SearchConfig`` that differ, such as ``top_k=5``.
+
+        Raises:
+            InputError: When a file cannot be read, or ``top_k`` is more than can be found.
+            IndexMismatchError: When the encoder at hand did not make the index.
+        """
+        from retrieval.search.query import as_query
+        from retrieval.search.search import search
+
+        settled = replace(config or SearchConfig(), **options)
+        return search(self.index, lambda: self.encoder, as_query(query), settled).result
+
+
+def open_gallery(config: GalleryConfig | None = None, **options: Any) -> Gallery:
     """Open the index that ``config`` names, or that of its dataset and encoder.
 
     The latter is built first, with a note, when it is not there yet.
+
+    Args:
+        config: Which index.
+        options: Settings of ``GalleryConfig`` that differ, such as ``dataset="phantom-cxr"``.
 
     Raises:
         UnknownNameError: When no index, dataset or encoder has that name.
         IndexMismatchError: When the named index was made by another encoder than the one named.
     """
-    config = config or GalleryConfig()
+    config = replace(config or GalleryConfig(), **options)
     if config.index is not None:
         return _open_named(config, config.index)
     choice = choose_encoder(config.encoder, weights=config.weights)
     if config.encoder == AUTO:
         note(f"encoder {choice.name} ({choice.reason})")
     name, source, digest = _dataset_of(config)
-    index_dir = settings.index_dir() / index_name(name, choice.name)
+    index_dir = settings.index_dir() / index_name(
+        name, choice.name, config.precision or FULL_PRECISION
+    )
     if not (index_dir / DESCRIPTION_FILE).is_file():
         _build(config, choice.name, source, index_dir)
     index = GalleryIndex.load(index_dir)
@@ -132,6 +179,12 @@ def _build(config: GalleryConfig, encoder: str, source: str, index_dir: Path) ->
     dataset = load_dataset(source, data_dir=config.data_dir)
     made_up = " synthetic" if dataset.synthetic else ""
     note(f"no index {index_dir.name} yet: building it from {len(dataset)}{made_up} images, once")
-    built_by = load_encoder(encoder, weights=config.weights, device=config.device)
+    built_by = load_encoder(
+        encoder,
+        weights=config.weights,
+        device=config.device,
+        runtime=config.runtime,
+        precision=config.precision or FULL_PRECISION,
+    )
     result = build_index(dataset, built_by, index_dir, BuildConfig(batch_size=config.batch_size))
     note(f"built {result.index}: {result.count} images, {result.images_per_second:.0f} a second")

@@ -15,6 +15,8 @@ from medx.cli.options import (
 from medx.cli.retrieve_options import (
     EncoderOption,
     IndexNameOption,
+    PrecisionOption,
+    RuntimeOption,
     WeightsOption,
 )
 from medx.core.device import Device
@@ -31,6 +33,8 @@ def build(
     limit: LimitOption = BuildConfig.limit,
     encoder: EncoderOption = GalleryConfig.encoder,
     weights: WeightsOption = GalleryConfig.weights,
+    runtime: RuntimeOption = GalleryConfig.runtime,
+    precision: PrecisionOption = GalleryConfig.precision,
     name: IndexNameOption = None,
     device: DeviceOption = Device.auto,
     batch_size: BatchSizeOption = BuildConfig.batch_size,
@@ -42,11 +46,15 @@ def build(
     from medx.datasets.catalog import default_dataset, load_dataset
     from retrieval.build import build_index
     from retrieval.encoders.load import load_encoder
-    from retrieval.index.locate import index_name, new_index_dir
+    from retrieval.index.locate import FULL_PRECISION, index_name, new_index_dir
 
     images = load_dataset(dataset or default_dataset(data_dir), data_dir=data_dir)
-    with_encoder = load_encoder(encoder, weights=weights, device=device.value)
-    folder = new_index_dir(name or index_name(images.name, with_encoder.name))
+    with_encoder = load_encoder(
+        encoder, weights=weights, device=device.value, runtime=runtime,
+        precision=precision or FULL_PRECISION,
+    )  # fmt: skip
+    at = with_encoder.fingerprint.precision
+    folder = new_index_dir(name or index_name(images.name, with_encoder.name, at))
     config = BuildConfig(split=split, limit=limit, batch_size=batch_size)
     result = build_index(images, with_encoder, folder, config)
     if json:

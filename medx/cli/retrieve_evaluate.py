@@ -24,6 +24,8 @@ from medx.cli.retrieve_evaluation_tables import print_evaluation
 from medx.cli.retrieve_options import (
     EncoderOption,
     IndexOption,
+    PrecisionOption,
+    RuntimeOption,
     WeightsOption,
 )
 from medx.core.device import Device
@@ -46,6 +48,8 @@ def evaluate(
     ] = None,
     encoder: EncoderOption = GalleryConfig.encoder,
     weights: WeightsOption = GalleryConfig.weights,
+    runtime: RuntimeOption = GalleryConfig.runtime,
+    precision: PrecisionOption = GalleryConfig.precision,
     name: NameOption = None,
     output: OutputOption = None,
     device: DeviceOption = Device.auto,
@@ -62,7 +66,7 @@ def evaluate(
 
     where = GalleryConfig(
         index=index, dataset=dataset, data_dir=data_dir, encoder=encoder, weights=weights,
-        device=device.value, batch_size=batch_size,
+        runtime=runtime, precision=precision, device=device.value, batch_size=batch_size,
     )  # fmt: skip
     config = EvaluateConfig(split=split, top_ks=_top_ks(top_k), seed=seed)
     gallery = open_gallery(where)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from retrieval.encoders import ENCODERS
+from retrieval.encoders.runtimes import PRECISIONS, RUNTIMES
 
 EncoderOption = Annotated[
     str,
@@ -20,6 +21,24 @@ EncoderOption = Annotated[
 ]
 WeightsOption = Annotated[
     Path | None, typer.Option("--weights", help="Local folder with the encoder's weights.")
+]
+RuntimeOption = Annotated[
+    str,
+    typer.Option(
+        "--runtime",
+        help=f"auto, {', '.join(RUNTIMES)}. auto takes torch, or onnx for int8 and for queries by "
+        "an encoder that was exported.",
+        autocompletion=lambda: ["auto", *RUNTIMES],
+    ),
+]
+PrecisionOption = Annotated[
+    str | None,
+    typer.Option(
+        "--precision",
+        help=f"{', '.join(PRECISIONS)}: an index takes queries at its own only. "
+        "[default: that of the index, fp32 for a new one]",
+        autocompletion=lambda: list(PRECISIONS),
+    ),
 ]
 IndexOption = Annotated[
     str | None,

@@ -9,11 +9,16 @@ from medx.core.errors import InputError, UnknownNameError
 from medx.core.files import safe_name
 
 DESCRIPTION_FILE = "index.json"
+FULL_PRECISION = "fp32"
 
 
-def index_name(dataset: str, encoder: str) -> str:
-    """Return the name an index gets when the user gives none: ``<dataset>-<encoder>``."""
-    return f"{safe_name(dataset)}-{encoder}"
+def index_name(dataset: str, encoder: str, precision: str = FULL_PRECISION) -> str:
+    """Return the name an index gets when the user gives none: ``<dataset>-<encoder>``.
+
+    One of a lower precision has that at its end.
+    """
+    name = f"{safe_name(dataset)}-{encoder}"
+    return name if precision == FULL_PRECISION else f"{name}-{precision}"
 
 
 def new_index_dir(name: str) -> Path:

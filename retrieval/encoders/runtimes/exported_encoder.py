@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from medx.core.errors import InputError
 from medx.core.images import Pixels
 from retrieval.encoders.base import Encoder, Fingerprint
 from retrieval.encoders.runtimes.exported_files import TOKENIZER_FILE, load_export, tower_file
@@ -48,6 +49,10 @@ class ExportedEncoder(Encoder):
         """That of the original; at a lower precision one of its own."""
         return self.description.encoder.model_copy(update={"precision": self._precision})
 
+    def shrink(self, image: Pixels) -> Pixels:
+        """Return the image at the size of the model's input."""
+        return self.description.image_steps.fit(image)
+
     def _embed_image_batch(self, images: Sequence[Pixels]) -> npt.NDArray[np.floating]:
         steps = self.description.image_steps
         return np.concatenate([self._image(steps.apply(part)) for part in self._parts(images)])
@@ -56,6 +61,13 @@ class ExportedEncoder(Encoder):
         steps = self.description.text_steps
         return np.concatenate(
             [self._text(steps.encode(self._tokenizer, part)) for part in self._parts(texts)]
+        )
+
+    def _embed_patches(self, pixels: Pixels) -> npt.NDArray[np.floating]:
+        del pixels
+        raise InputError(
+            f"an exported {self.name} cannot show where in an image a text fits",
+            hint="--runtime torch may",
         )
 
     def _parts(self, items: Sequence[str] | Sequence[Pixels]) -> list[Sequence[Any]]:

@@ -40,21 +40,25 @@ class ImageSteps(Value):
         """Return model input ``(B, 3, height, width)`` of uint8 ``(H, W[, 3])`` images."""
         batch = np.empty((len(images), self.height, self.width, 3), np.float32)
         for row, pixels in zip(batch, images, strict=True):
-            row[...] = np.asarray(self.fit(PILImage.fromarray(to_rgb(pixels))))
+            row[...] = to_rgb(self.fit(pixels))
         batch /= 255.0
         batch -= np.asarray(self.mean, np.float32)
         batch /= np.asarray(self.std, np.float32)
         return np.ascontiguousarray(batch.transpose(0, 3, 1, 2))
 
-    def fit(self, image: PILImage.Image) -> PILImage.Image:
-        """Return an image of ``(height, width)``, resized and cropped as the mode says."""
-        size = self._resized(image.height, image.width)
-        if size != (image.height, image.width):
-            image = image.resize(size[::-1], self._resampling)
-        if self.resize_mode == "squash":
-            return image
-        fill = self.fill_color if self.resize_mode == "longest" else 0
-        return _crop_or_pad(image, self.height, self.width, fill)
+    def fit(self, pixels: Pixels) -> Pixels:
+        """Return uint8 ``(height, width[, 3])``, resized and cropped as the mode says.
+
+        What has that size already is left as it is.
+        """
+        if pixels.shape[:2] == (self.height, self.width):
+            return pixels
+        image = PILImage.fromarray(pixels)
+        image = image.resize(self._resized(*pixels.shape[:2])[::-1], self._resampling)
+        if self.resize_mode != "squash":
+            fill = self.fill_color if self.resize_mode == "longest" else 0
+            image = _crop_or_pad(image, self.height, self.width, fill)
+        return np.asarray(image)
 
     @property
     def _resampling(self) -> PILImage.Resampling:
@@ -79,9 +83,9 @@ class ImageSteps(Value):
 def _crop_or_pad(image: PILImage.Image, height: int, width: int, fill: int) -> PILImage.Image:
     short_y, short_x = max(0, height - image.height), max(0, width - image.width)
     if short_y or short_x:
-        padded = PILImage.new(
-            "RGB", (image.width + short_x, image.height + short_y), (fill, fill, fill)
-        )
+        size = (image.width + short_x, image.height + short_y)
+        colour = fill if image.mode == "L" else (fill, fill, fill)
+        padded = PILImage.new(image.mode, size, colour)
         padded.paste(image, (short_x // 2, short_y // 2))
         image = padded
     top = round((image.height - height) / 2.0)

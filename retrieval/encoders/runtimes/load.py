@@ -8,11 +8,11 @@ from functools import partial
 from pathlib import Path
 
 from medx.core.errors import InputError, MissingExtraError, UnknownNameError
-from retrieval.config import AUTO
-from retrieval.encoders.base import Encoder
+from retrieval.config import AUTO, GalleryConfig
+from retrieval.encoders.base import Encoder, Fingerprint
 from retrieval.encoders.runtimes import PRECISIONS, RUNTIMES
 from retrieval.encoders.runtimes.exported_encoder import ExportedEncoder
-from retrieval.encoders.runtimes.exported_files import holds_export, is_ready, tower_file
+from retrieval.encoders.runtimes.exported_files import holds_export, is_ready
 from retrieval.encoders.runtimes.fidelity_check import check_fidelity
 from retrieval.encoders.runtimes.sources import dir_of_encoder, find_export_dir
 
@@ -45,20 +45,18 @@ def resolve_runtime(runtime: str, precision: str) -> str:
     return runtime
 
 
-def query_runtime(name: str, precision: str, *, weights: Path | None = None) -> str:
-    """Return the runtime that answers a single query soonest.
+def query_runtime(config: GalleryConfig, made_by: Fingerprint) -> str:
+    """Return the runtime for queries to an index, the one asked for or the quickest to start.
 
-    That is ONNX Runtime where the encoder has been exported, which spares the start of torch.
-
-    Args:
-        name: As ``choose_encoder`` returns it.
-        precision: That of the index.
-        weights: The folder that the user named.
+    That is ONNX Runtime where the encoder has been exported: it spares the start of torch.
     """
-    folder = find_export_dir(name, weights)
-    ready = folder is not None and (folder / tower_file("text", precision)).is_file()
-    usable = precision in RUNTIMES["onnx"] and importlib.util.find_spec("onnxruntime")
-    return "onnx" if ready and usable else resolve_runtime(AUTO, precision)
+    precision = made_by.precision
+    if config.runtime != AUTO or config.device not in CPU_DEVICES:
+        return config.runtime
+    if precision not in RUNTIMES["onnx"] or importlib.util.find_spec("onnxruntime") is None:
+        return AUTO
+    folder = find_export_dir(made_by.name, config.weights)
+    return "onnx" if folder is not None and is_ready(folder, precision) else AUTO
 
 
 def load_at_runtime(
