@@ -1,4 +1,4 @@
-"""Exact inner-product search over vectors in FAISS; nothing else in medx calls FAISS."""
+"""Exact inner-product search over vectors in FAISS."""
 
 from __future__ import annotations
 
@@ -21,6 +21,11 @@ faiss.cvar.distance_compute_blas_threshold = 2048
 #: Multiply-adds (some 50 ms of one core) below which one thread searches alone. On a busy machine
 #: waiting for a second thread costs more than it brings, up to twenty times the search.
 SERIAL_WORK = 1_000_000_000
+
+#: Queries from which BLAS on copies of the allowed rows beats looking at those rows one by one.
+BLAS_QUERIES = 16
+#: Rows copied at a time: 32 MB at dim 512.
+COPIED_ROWS = 16_384
 
 
 class FlatVectors:
@@ -70,6 +75,25 @@ class FlatVectors:
         vectors = values.reshape(len(self), self.dim)
         return np.array(vectors if rows is None else vectors[rows], np.float32)
 
+    def similarities(
+        self, queries: Embeddings, rows: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.float32]:
+        """Return the inner product of each query with its own rows, ``(Q, n)``.
+
+        Args:
+            queries: float32 ``(Q, dim)``.
+            rows: ``(Q, n)``; the similarity with row -1 is minus infinity.
+        """
+        queries, rows = np.ascontiguousarray(queries), np.ascontiguousarray(rows, np.int64)
+        found = np.empty(rows.shape, np.float32)
+        library: Any = faiss  # its stubs lack this function
+        with fitting_threads(many=rows.size * self.dim >= SERIAL_WORK):
+            library.fvec_inner_products_by_idx(
+                faiss.swig_ptr(found), faiss.swig_ptr(queries), self._flat.get_xb(),
+                faiss.swig_ptr(rows), self.dim, *rows.shape,
+            )  # fmt: skip
+        return found
+
     def search(
         self, queries: Embeddings, top_k: int, *, mask: npt.NDArray[np.bool_] | None = None
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
@@ -80,18 +104,44 @@ class FlatVectors:
             top_k: At most the number of rows searched.
             mask: ``(N,)``: only rows that are True here are searched.
         """
-        with _fitting_threads(len(queries), len(queries) * self._flat.ntotal * self.dim):
+        if mask is not None and len(queries) >= BLAS_QUERIES:
+            return self._search_copies(queries, top_k, np.flatnonzero(mask))
+        work = len(queries) * len(self) * self.dim
+        # FAISS shares queries among threads: with a single one the others could only be waited for.
+        with fitting_threads(many=len(queries) > 1 and work >= SERIAL_WORK):
             similarities, rows = self._flat.search(
                 np.ascontiguousarray(queries), top_k, params=_only(mask)
             )
         return similarities, rows
 
+    def _search_copies(
+        self, queries: Embeddings, top_k: int, allowed: npt.NDArray[np.int64]
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+        """Search copies of the allowed rows, some at a time: a selector would keep BLAS out."""
+        values, rows = [], []
+        for start in range(0, len(allowed), COPIED_ROWS):
+            part = allowed[start : start + COPIED_ROWS]
+            work = len(queries) * len(part) * self.dim
+            with fitting_threads(many=work >= SERIAL_WORK):
+                found = faiss.knn(
+                    np.ascontiguousarray(queries), self.take(part), min(top_k, len(part)),
+                    metric=faiss.METRIC_INNER_PRODUCT,
+                )  # fmt: skip
+            values.append(found[0])
+            rows.append(part[found[1]])
+        similarities, taken = np.concatenate(values, axis=1), np.concatenate(rows, axis=1)
+        order = np.argsort(-similarities, axis=1, kind="stable")[:, :top_k]
+        return (
+            np.take_along_axis(similarities, order, axis=1),
+            np.take_along_axis(taken, order, axis=1),
+        )
+
 
 @contextmanager
-def _fitting_threads(queries: int, work: int) -> Iterator[None]:
+def fitting_threads(*, many: bool) -> Iterator[None]:
+    """Let FAISS use many threads in the block, or one."""
     usual = faiss.omp_get_max_threads()
-    # FAISS shares queries among threads: with a single one the others could only be waited for.
-    faiss.omp_set_num_threads(1 if queries == 1 or work < SERIAL_WORK else usual)
+    faiss.omp_set_num_threads(usual if many else 1)
     try:
         yield
     finally:
