@@ -20,3 +20,24 @@ def prompts_for(label: str) -> tuple[str, ...]:
     """Return the texts whose mean embedding stands for ``label``: its name, then its synonyms."""
     name = " ".join(label.replace("_", " ").split())
     return (name, *SYNONYMS.get(name.lower(), ()))
+
+
+#: Around the words of a query; ``{modality}`` is what the dataset says its images are.
+TEMPLATES = (
+    "{words}",
+    "{modality} showing {words}",
+    "{modality} with {words}",
+    "there is {words} in this {modality}",
+    "findings: {words}",
+)
+
+
+def templates_for(modality: str) -> tuple[str, ...]:
+    """Return the templates of a prompt ensemble for one kind of image, ``{words}`` still open."""
+    name = modality or "medical image"
+    return tuple(template.replace("{modality}", name) for template in TEMPLATES)
+
+
+def fill_templates(words: str, modality: str) -> tuple[str, ...]:
+    """Return the texts whose mean embedding stands for ``words`` (Radford et al. 2021, 3.1.4)."""
+    return tuple(template.replace("{words}", words) for template in templates_for(modality))

@@ -7,7 +7,7 @@ import typer
 from medx.cli.retrieve_build import build
 from medx.cli.retrieve_evaluate import evaluate
 from medx.cli.retrieve_list import list_indexes
-from medx.cli.retrieve_search import image_search, text_search
+from medx.cli.retrieve_search import image_search, search, text_search
 from medx.cli.retrieve_train_encoder import train_encoder
 
 app = typer.Typer(
@@ -16,6 +16,7 @@ app = typer.Typer(
 app.command()(build)
 app.command("text-search")(text_search)
 app.command("image-search")(image_search)
+app.command()(search)
 app.command()(evaluate)
 app.command("list")(list_indexes)
 app.command("train-encoder")(train_encoder)

@@ -1,11 +1,11 @@
-"""What the ``medx retrieve`` commands print."""
+"""What the search commands print."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from retrieval.search.results import SearchResult
+    from retrieval.search.results import SearchResult, Vote
 
 
 def print_search(result: SearchResult, *, json: bool) -> None:
@@ -15,11 +15,6 @@ def print_search(result: SearchResult, *, json: bool) -> None:
     if json:
         print_json(result)
         return
-    made_up = "SYNTHETIC " if result.synthetic else ""
-    title = (
-        f"{result.query!r} among {result.count} {made_up}images of {result.dataset}"
-        f" (encoder {result.encoder})"
-    )
     same = ("", " = query's pixels")
     print_table(
         (
@@ -28,5 +23,51 @@ def print_search(result: SearchResult, *, json: bool) -> None:
             for h in result.hits
         ),
         columns=("rank", "similarity", "label", "split", "id", "text or path"),
-        title=title + (f"\nwarning: {result.warning}" if result.warning else ""),
+        title=_title(result),
     )  # fmt: skip
+    if result.left_out:
+        print_table(
+            ((row.id, row.like, row.similarity, row.why) for row in result.left_out),
+            columns=("left out", "like", "cosine", "why"),
+        )
+    if result.vote:
+        _print_vote(result.vote)
+
+
+def _title(result: SearchResult) -> str:
+    made_up = "SYNTHETIC " if result.synthetic else ""
+    lines = [
+        f"{result.query!r} among {result.count} {made_up}images of {result.dataset}"
+        f" (encoder {result.encoder})"
+    ]
+    if result.where:
+        lines.append(f"where {result.where}")
+    if result.templates:
+        lines.append("words stand for the mean of: " + "; ".join(result.templates))
+    lines += [f"note: {text}" for text in result.notes]
+    if result.warning:
+        lines.append(f"warning: {result.warning}")
+    return "\n".join(lines)
+
+
+def _print_vote(vote: Vote) -> None:
+    from medx.core.console import print_line, print_table
+
+    not_counted = (
+        f"; {len(vote.not_counted)} of the query itself do not" if vote.not_counted else ""
+    )
+    print_table(
+        ((row.label, row.share, row.hits, row.prevalence) for row in vote.shares),
+        columns=("label", "share", "hits", "of all searched"),
+        title=f"vote of {vote.voters} labelled hits, weighted by {vote.weighting}{not_counted}",
+    )
+    print_line(f"a share is no probability: {vote.note}")
+    if vote.check:
+        check = vote.check
+        print_table(
+            ((f"{b.low:.1f} - {b.high:.1f}", b.n, b.mean_share, b.right) for b in check.bins),
+            columns=("leading share", "queries", "mean share", "right"),
+            title=f"{check.n} queries of {check.split} against {check.gallery_split}: accuracy "
+            f"{check.accuracy}, chance {check.chance:.3f}, calibration error "
+            f"{check.calibration_error:.3f}",
+        )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from medx.core.images import IMAGE_SUFFIXES, Pixels, read_image
+from medx.core.images import Pixels
 from retrieval.config import SearchConfig
 from retrieval.gallery import Gallery
-from retrieval.search.queries import SearchResult, id_search, image_search
+from retrieval.search.query import like
+from retrieval.search.results import SearchResult
+from retrieval.search.search import search
 
 
 def search_like(
@@ -25,13 +25,6 @@ def search_like(
         InputError: When the file is missing or not an image.
         UnknownNameError: When ``query`` is neither an id nor looks like a file.
     """
-    index = gallery.index
-    if query in index.items or not _is_file_name(query):
-        return id_search(index, query, top_k=top_k, split=split), None
-    pixels = read_image(query).pixels
-    result = image_search(index, gallery.encoder, pixels, name=query, top_k=top_k, split=split)
-    return result, pixels
-
-
-def _is_file_name(query: str) -> bool:
-    return Path(query).exists() or "/" in query or Path(query).suffix.lower() in IMAGE_SUFFIXES
+    config = SearchConfig(top_k=top_k, split=split)
+    answer = search(gallery.index, lambda: gallery.encoder, like(query), config)
+    return answer.result, answer.query.read.parts[0].pixels

@@ -4,36 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
-from medx.core.content_hash import content_hash
 from medx.core.images import Pixels
-from medx.core.settings import DISCLAIMER
-from medx.core.values import Hit, Value
 from retrieval.config import SearchConfig
-from retrieval.encoders.base import Embeddings, Encoder, UnknownWords
+from retrieval.encoders.base import Encoder
 from retrieval.index.gallery_index import GalleryIndex
-
-
-class SearchResult(Value):
-    """The answer to one query, with what is needed to judge it."""
-
-    schema_version: int = 1
-    kind: str
-    query: str
-    index: str
-    count: int
-    encoder: str
-    encoder_fingerprint: str
-    encoder_reason: str = ""
-    dataset: str
-    synthetic: bool
-    split: str
-    unknown_words: tuple[str, ...] = ()
-    warning: str | None = None
-    duplicates: tuple[str, ...] = ()
-    hits: tuple[Hit, ...]
-    disclaimer: str = DISCLAIMER
+from retrieval.search.query import Query, Term, picture, words
+from retrieval.search.results import SearchResult
+from retrieval.search.search import search
 
 
 def text_search(
@@ -52,10 +29,8 @@ def text_search(
         IndexMismatchError: When another encoder made the index.
         InputError: When ``top_k`` is more than can be found.
     """
-    index.check_encoder(encoder)
-    unknown = encoder.unknown_words(text)
-    hits = _nearest(index, encoder.embed_texts([text]), top_k, split, exclude=())
-    return _result(index, "text", text, hits, split=split, unknown=unknown, reason=encoder.reason)
+    config = SearchConfig(top_k=top_k, split=split)
+    return search(index, lambda: encoder, words(text), config).result
 
 
 def image_search(
@@ -85,10 +60,9 @@ def image_search(
         IndexMismatchError: When another encoder made the index.
         InputError: When ``top_k`` is more than can be found.
     """
-    index.check_encoder(encoder)
-    hits = _nearest(index, encoder.embed_images([pixels]), top_k, split, exclude=exclude_ids)
-    same = _same_content(index, content_hash(pixels), hits)
-    return _result(index, "image", name, hits, split=split, same=same, reason=encoder.reason)
+    config = SearchConfig(top_k=top_k, split=split)
+    asked = picture(pixels, name)
+    return search(index, lambda: encoder, asked, config, exclude_ids=exclude_ids).result
 
 
 def id_search(
@@ -112,53 +86,10 @@ def id_search(
         UnknownNameError: When no image has that id.
         InputError: When ``top_k`` is more than can be found.
     """
-    row = index.items.row(record_id)
-    query = index.embeddings(np.array([row]))
-    hits = _nearest(index, query, top_k, split, exclude=list({record_id, *exclude_ids}))
-    same = _same_content(index, index.items.item(row).content_hash, hits)
-    return _result(index, "image", record_id, hits, split=split, same=same)
+    config = SearchConfig(top_k=top_k, split=split)
+    asked = Query((Term(kind="id", value=record_id),), written=record_id)
+    return search(index, _no_encoder, asked, config, exclude_ids=exclude_ids).result
 
 
-def _nearest(
-    index: GalleryIndex, query: Embeddings, top_k: int, split: str, exclude: Sequence[str]
-) -> list[Hit]:
-    return index.hits(index.search(query, top_k, split=split, exclude_ids=[exclude]))
-
-
-def _same_content(index: GalleryIndex, digest: str, hits: list[Hit]) -> tuple[str, ...]:
-    rows = index.items.rows_of(hit.id for hit in hits)
-    return tuple(
-        hit.id
-        for hit, row in zip(hits, rows, strict=True)
-        if index.items.item(row).content_hash == digest
-    )
-
-
-def _result(
-    index: GalleryIndex,
-    kind: str,
-    query: str,
-    hits: list[Hit],
-    *,
-    split: str,
-    unknown: UnknownWords | None = None,
-    same: tuple[str, ...] = (),
-    reason: str = "",
-) -> SearchResult:
-    description = index.description
-    return SearchResult(
-        kind=kind,
-        query=query,
-        index=index.name,
-        count=len(index),
-        encoder=description.encoder.name,
-        encoder_fingerprint=description.encoder.weights_sha256[:16],
-        encoder_reason=reason,
-        dataset=description.dataset,
-        synthetic=description.synthetic,
-        split=split,
-        unknown_words=unknown.words if unknown else (),
-        warning=unknown.warning if unknown else None,
-        duplicates=same,
-        hits=tuple(hits),
-    )
+def _no_encoder() -> Encoder:
+    raise AssertionError("the embedding of an indexed image is in the index")

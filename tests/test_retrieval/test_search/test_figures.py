@@ -8,9 +8,12 @@ from medx.core.errors import DataUnavailableError, InputError
 from medx.core.images import read_image
 from medx.datasets.manifest_files import load_manifest
 from retrieval.build import build_index
+from retrieval.config import SearchConfig
 from retrieval.index.gallery_index import GalleryIndex
-from retrieval.search.figures import read_images, save_search_figure
-from retrieval.search.queries import id_search, text_search
+from retrieval.search.figures import save_search_figure
+from retrieval.search.pictures import collect_pictures, read_images
+from retrieval.search.query import picture, words
+from retrieval.search.search import search
 
 
 @pytest.fixture
@@ -21,21 +24,21 @@ def copied(two_class, toy, tmp_path):
     return folder, GalleryIndex.load(tmp_path / "copy-toy")
 
 
+def figure(index, toy, query, path, **options):
+    answer = search(index, lambda: toy, query, SearchConfig(**options))
+    return save_search_figure(answer.result, collect_pictures(index, answer), path)
+
+
 def test_contact_sheet_grows_with_the_hits(toy_index, toy, tmp_path):
-    few = save_search_figure(
-        toy_index, text_search(toy_index, toy, "normal", top_k=2), tmp_path / "few.png"
-    )
-    many = save_search_figure(
-        toy_index, text_search(toy_index, toy, "normal", top_k=10), tmp_path / "many.png"
-    )
+    few = figure(toy_index, toy, words("normal"), tmp_path / "few.png", top_k=2)
+    many = figure(toy_index, toy, words("normal"), tmp_path / "many.png", top_k=10)
     assert read_image(many).native_size[0] > read_image(few).native_size[0]
 
 
-def test_query_stands_before_its_hits(toy_index, tmp_path):
-    result = id_search(toy_index, "test-normal-000", top_k=1)
-    alone = save_search_figure(toy_index, result, tmp_path / "a.png")
-    query = np.full((28, 28), 200, np.uint8)
-    beside = save_search_figure(toy_index, result, tmp_path / "b.png", query=query)
+def test_query_stands_before_its_hits(toy_index, toy, tmp_path):
+    alone = figure(toy_index, toy, words("normal"), tmp_path / "a.png", top_k=4)
+    query = picture(np.full((28, 28), 200, np.uint8))
+    beside = figure(toy_index, toy, query, tmp_path / "b.png", top_k=4)
     assert read_image(beside).native_size[1] > read_image(alone).native_size[1]
 
 

@@ -1,0 +1,101 @@
+"""The pixels of a query and of its hits, and where in them its words fit, for pages and figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from medx.core.content_hash import content_hash
+from medx.core.errors import InputError
+from medx.core.images import Pixels
+from medx.datasets.catalog import load_dataset
+from retrieval.encoders.base import Encoder
+from retrieval.index.gallery_index import GalleryIndex
+from retrieval.search.heatmap import HeatMaps, map_similarities
+from retrieval.search.query import write_terms
+from retrieval.search.results import QueryTerm
+from retrieval.search.search import Answer
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Pictures:
+    """What a page or figure of an answer shows.
+
+    Args:
+        queries: The images of the query with the terms they stand for.
+        hits: One a hit, in their order.
+        maps: Where the query's words fit, one a hit; None when not asked for.
+    """
+
+    queries: tuple[tuple[QueryTerm, Pixels], ...]
+    hits: tuple[Pixels, ...]
+    maps: HeatMaps | None = None
+
+
+def collect_pictures(
+    index: GalleryIndex,
+    answer: Answer,
+    *,
+    data_dir: Path | None = None,
+    heatmaps_by: Encoder | None = None,
+) -> Pictures:
+    """Read the images of an answer again from the dataset, and the query's.
+
+    Args:
+        index: The gallery.
+        answer: What ``search`` returned.
+        data_dir: Where ``.npz`` datasets are searched first.
+        heatmaps_by: The encoder, when maps are wanted.
+
+    Raises:
+        InputError: When a picture is no longer the one that was indexed, or maps are wanted of a
+            query without words, or of an encoder that cannot tell places apart.
+        DataUnavailableError: When the dataset is gone.
+    """
+    parts = answer.query.read.parts
+    ids = [part.term.value for part in parts if part.row is not None]
+    indexed = read_images(index, [*ids, *(hit.id for hit in answer.result.hits)], data_dir=data_dir)
+    own = dict(zip(ids, indexed, strict=False))
+    queries = tuple(
+        (part.term, own[part.term.value] if part.pixels is None else part.pixels)
+        for part in parts
+        if part.digest is not None
+    )
+    hits = tuple(indexed[len(ids) :])
+    maps = map_similarities(heatmaps_by, answer.query, hits) if heatmaps_by else None
+    return Pictures(queries=queries, hits=hits, maps=maps)
+
+
+def read_images(
+    index: GalleryIndex, ids: Sequence[str], *, data_dir: Path | None = None
+) -> list[Pixels]:
+    """Return the pixels of indexed images, read again from the dataset.
+
+    Raises:
+        InputError: When a picture is no longer the one that was indexed.
+        DataUnavailableError: When the dataset is gone.
+    """
+    dataset = load_dataset(index.description.dataset_source, data_dir=data_dir, download=False)
+    pixels = []
+    for record_id in ids:
+        image = dataset.read(dataset.find(record_id)).pixels
+        if content_hash(image) != index.items.item(index.items.row(record_id)).content_hash:
+            raise InputError(
+                f"{record_id} of {dataset.name} has changed since {index.name} was built",
+                hint=f"build it again: {index.description.build_command()}",
+            )
+        pixels.append(image)
+    return pixels
+
+
+def shown_terms(terms: Iterable[QueryTerm]) -> str:
+    """Return a query for pages and figures: names of files may name a person and are left out."""
+    return write_terms((term.weight, shown_term(term)) for term in terms)
+
+
+def shown_term(term: QueryTerm) -> str:
+    """Return one term without the name of its file."""
+    if term.kind == "text":
+        return f"“{term.value}”"
+    return term.value if term.kind == "id" else "an image of the user’s"

@@ -1,0 +1,189 @@
+"""The one way from queries to results, for words, images and both."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+from medx.core.values import Hit
+from retrieval.config import SearchConfig
+from retrieval.encoders.base import Encoder, UnknownWords
+from retrieval.index.gallery_index import GalleryIndex
+from retrieval.index.related import related_ids
+from retrieval.prompts import templates_for
+from retrieval.search.candidates import find_hits, searched_rows
+from retrieval.search.parts import EmbeddedQuery, ReadQuery, embed_queries, read_query
+from retrieval.search.query import Query
+from retrieval.search.results import LeftOut, SearchResult, Vote
+from retrieval.search.vote import count_vote, label_names
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Answer:
+    """A result, with what pictures of it need and JSON leaves out.
+
+    Args:
+        result: What was found.
+        query: What was asked, embedded.
+    """
+
+    result: SearchResult
+    query: EmbeddedQuery
+
+
+def search(
+    index: GalleryIndex,
+    encoder: Callable[[], Encoder],
+    query: Query,
+    config: SearchConfig | None = None,
+    *,
+    exclude_ids: Collection[str] = (),
+) -> Answer:
+    """Return the images that fit a query best.
+
+    Args:
+        index: The gallery.
+        encoder: Gives the encoder that made it; not called for queries by id alone.
+        query: What to look for.
+        config: Where to look and what to return.
+        exclude_ids: Ids to leave out beside those the query names.
+
+    Raises:
+        IndexMismatchError: When another encoder made the index.
+        InputError: When a file cannot be read, or ``top_k`` is more than can be found.
+        UnknownNameError: When something is neither an id nor looks like a file.
+    """
+    config = config or SearchConfig()
+    read = read_query(index, query, config)
+    return search_read(index, encoder, [read], config, exclude_ids=exclude_ids)[0]
+
+
+def search_read(
+    index: GalleryIndex,
+    encoder: Callable[[], Encoder],
+    queries: Sequence[ReadQuery],
+    config: SearchConfig,
+    *,
+    exclude_ids: Collection[str] = (),
+) -> list[Answer]:
+    """Answer queries that were read; they are embedded together. See ``search``."""
+    embedded = embed_queries(index, encoder, queries)
+    found = find_hits(index, embedded, config, exclude_ids)
+    prevalence = _prevalence(index, config) if config.vote else None
+    answers = []
+    for query, (hits, left_out) in zip(embedded, found, strict=True):
+        vote = _vote(index, query.read, hits, prevalence) if config.vote else None
+        reason = encoder().reason if any(p.needs_encoder for p in query.read.parts) else ""
+        result = _result(index, query, config, hits, left_out, vote=vote, reason=reason)
+        answers.append(Answer(result=result, query=query))
+    return answers
+
+
+def _vote(
+    index: GalleryIndex, query: ReadQuery, hits: list[Hit], prevalence: dict[str, float] | None
+) -> Vote:
+    related = {
+        name
+        for part in query.parts
+        if part.digest is not None
+        for name in related_ids(
+            index,
+            digest=part.digest,
+            record_id=part.term.value if part.row is not None else None,
+        )
+    }
+    return count_vote(hits, not_counted=sorted(related), prevalence=prevalence)
+
+
+def _prevalence(index: GalleryIndex, config: SearchConfig) -> dict[str, float]:
+    labels = index.items.column("label")
+    held = [labels[row] for row in searched_rows(index, config)]
+    counts = Counter(name for label in held if label for name in label_names(label))
+    total = sum(1 for label in held if label)
+    return {name: count / total for name, count in counts.items()}
+
+
+def _result(
+    index: GalleryIndex,
+    query: EmbeddedQuery,
+    config: SearchConfig,
+    hits: list[Hit],
+    left_out: list[LeftOut],
+    *,
+    vote: Vote | None,
+    reason: str,
+) -> SearchResult:
+    description, read = index.description, query.read
+    terms = tuple(
+        part.term.model_copy(update={"unknown_words": unknown.words})
+        for part, unknown in zip(read.parts, query.unknown, strict=True)
+    )
+    return SearchResult(
+        kind=read.kind,
+        query=read.shown,
+        terms=terms,
+        index=index.name,
+        count=len(index),
+        encoder=description.encoder.name,
+        encoder_fingerprint=description.encoder.weights_sha256[:16],
+        encoder_reason=reason,
+        dataset=description.dataset,
+        synthetic=description.synthetic,
+        split=config.split,
+        where=config.where,
+        top_k=config.top_k,
+        min_similarity=config.min_similarity,
+        dedup=config.dedup or config.dedup_above is not None,
+        dedup_above=config.dedup_above,
+        diversity=config.diversity,
+        templates=_templates(index, read, config),
+        unknown_words=tuple(dict.fromkeys(w for term in terms for w in term.unknown_words)),
+        warning=_warning(read, query.unknown),
+        notes=_notes(index, config, hits),
+        duplicates=_same_content(index, read, hits),
+        left_out=tuple(left_out),
+        vote=vote,
+        hits=tuple(hits),
+    )
+
+
+def _templates(index: GalleryIndex, read: ReadQuery, config: SearchConfig) -> tuple[str, ...]:
+    if not config.ensemble or read.kind == "image":
+        return ()
+    return templates_for(index.description.modality)
+
+
+def _warning(read: ReadQuery, unknown: Sequence[UnknownWords]) -> str | None:
+    if len(read.parts) == 1:
+        return unknown[0].warning
+    found = [
+        f'"{part.term.value}": {words.warning}'
+        for part, words in zip(read.parts, unknown, strict=True)
+        if words.warning
+    ]
+    return "; ".join(found) or None
+
+
+def _notes(index: GalleryIndex, config: SearchConfig, hits: list[Hit]) -> tuple[str, ...]:
+    notes = []
+    if config.diversity:
+        notes.append(
+            "hits stand in the order of maximal marginal relevance, not of their similarity"
+        )
+    if len(hits) < config.top_k:
+        notes.append(
+            f"{len(hits)} of the {config.top_k} hits asked for: no other image among "
+            f"{len(searched_rows(index, config))} fulfils the conditions"
+        )
+    return tuple(notes)
+
+
+def _same_content(index: GalleryIndex, read: ReadQuery, hits: list[Hit]) -> tuple[str, ...]:
+    digests = {part.digest for part in read.parts if part.digest is not None}
+    rows = index.items.rows_of(hit.id for hit in hits)
+    return tuple(
+        hit.id
+        for hit, row in zip(hits, rows, strict=True)
+        if index.items.item(row).content_hash in digests
+    )
