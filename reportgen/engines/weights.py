@@ -9,15 +9,20 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
-from medx.core import settings
-from medx.core.console import note
 from medx.core.errors import InputError, WeightsUnavailableError
+from medx.core.hub import cached_snapshots, fetch_snapshot
+from medx.core.models.catalogue import CATALOGUE, MAIN
+
+_KNOWN = {
+    model.repository: model
+    for model in (CATALOGUE["medgemma-1.5-4b-it"], CATALOGUE["medgemma-4b-it"])
+}
 
 #: Tried in this order when no model is named.
-MODELS = ("google/medgemma-1.5-4b-it", "google/medgemma-4b-it")
+MODELS = tuple(_KNOWN)
 
 #: All that is ever loaded: no pickle.
-PATTERNS = ("*.json", "*.safetensors", "*.model", "*.jinja")
+PATTERNS = _KNOWN[MODELS[0]].files
 
 _HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/[\w.-]+$")
 _ONE_OF = (
@@ -80,25 +85,7 @@ def fetch_weights(model: str | None) -> Weights:
         WeightsUnavailableError: When it is gated, offline or not to be had; the hint has the steps.
     """
     name = _checked_id(model or MODELS[0])
-    hint = how_to_get(name)
-    if settings.offline():
-        raise WeightsUnavailableError(
-            f"the weights of {name} are not here, and offline mode forbids fetching them",
-            hint=hint,
-        )
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError
-
-    note(f"fetching the weights of {name} into the hub cache (gigabytes)")
-    try:
-        snapshot_download(name, allow_patterns=list(PATTERNS))
-    except GatedRepoError as error:
-        raise WeightsUnavailableError(
-            f"{name} is gated: its terms are not accepted by this account", hint=hint
-        ) from error
-    except (HfHubHTTPError, OSError, ValueError) as error:
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
-        raise WeightsUnavailableError(f"cannot fetch {name}: {reason}", hint=hint) from error
+    fetch_snapshot(name, files=PATTERNS, revision=_revision_to_fetch(name), hint=how_to_get(name))
     return find_weights(name)
 
 
@@ -152,10 +139,13 @@ def _checked_id(model: str) -> str:
 
 
 def _cached_snapshot(model: str) -> Path | None:
-    from huggingface_hub import try_to_load_from_cache
+    found = cached_snapshots(model, _revision_to_fetch(model))
+    return next((path for path in found if (path / "config.json").is_file()), None)
 
-    found = try_to_load_from_cache(model, "config.json")
-    return Path(found).parent if isinstance(found, str) else None
+
+def _revision_to_fetch(model: str) -> str:
+    """Return the pinned commit of a model that medx knows, else ``main``."""
+    return _KNOWN[model].revision if model in _KNOWN else MAIN
 
 
 def _bad_tensors(folder: Path) -> list[str]:

@@ -17,6 +17,8 @@ def recognise_folder(folder: Path) -> tuple[str, str]:
     """
     if (folder / "compact.json").is_file():
         return "compact", "--weights holds a compact encoder"
+    if isinstance(exported := _read(folder / "export.json").get("encoder"), dict):
+        return str(exported.get("name")), "--weights holds an exported encoder"
     if isinstance(_read(folder / "model.json").get("classes"), list):
         return f"classifier:{folder.resolve().name}", "--weights holds a classifier's run"
     open_clip = _read(folder / "open_clip_config.json")

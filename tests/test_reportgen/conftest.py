@@ -239,6 +239,7 @@ def hub_cache(tmp_path, monkeypatch) -> Path:
     """An empty hub cache: what this machine has must not decide a test."""
     folder = tmp_path / "hub"
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(folder))
+    monkeypatch.setenv("HF_HUB_CACHE", str(folder))
     return folder
 
 

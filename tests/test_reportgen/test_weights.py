@@ -130,6 +130,9 @@ def test_the_hubs_refusal_is_translated(error, monkeypatch):
 
     monkeypatch.delenv("MEDX_OFFLINE")
     monkeypatch.delenv("HF_HUB_OFFLINE")
+    monkeypatch.setattr(
+        "huggingface_hub.get_session", lambda: SimpleNamespace(head=lambda *_, **__: 0)
+    )
     monkeypatch.setattr("huggingface_hub.snapshot_download", refuse)
     with pytest.raises(WeightsUnavailableError, match="google/medgemma-4b-it") as caught:
         fetch_weights("google/medgemma-4b-it")
