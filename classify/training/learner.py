@@ -30,9 +30,9 @@ from classify.training.losses import (
     inverse_frequency_weights,
     logit_adjustment,
 )
-from classify.training.processes import world_size
 from medx.core.device import resolve_device, resolve_precision
 from medx.core.errors import InputError
+from medx.core.processes import world_size
 from medx.datasets.augment import choose_augmentation
 from medx.datasets.manifest import Dataset
 

@@ -35,14 +35,10 @@ from classify.training.mixup import blend
 from classify.training.phases import Stand, enter_phase, most_epochs, phase_rate, stand_after
 from classify.training.processes import (
     average_statistics,
-    from_main,
-    is_main,
     join_rows,
     my_rows,
     sum_gradients,
     total,
-    wait_for_all,
-    world_size,
 )
 from classify.training.selection import finish_training
 from classify.training.state import (
@@ -56,6 +52,7 @@ from classify.trust.calibration import negative_log_likelihood
 from medx.core.console import note, progress_bar, told_on_interrupt
 from medx.core.device import seed_everything
 from medx.core.errors import CheckpointError, InputError
+from medx.core.processes import from_main, is_main, wait_for_all, world_size
 from medx.core.runs import load_config, load_json, logging_to, save_config
 from medx.core.training import save_tensors, update_average
 from medx.datasets.augment import apply_augmentation, seed_step

@@ -130,10 +130,10 @@ def train(
 ) -> None:
     """Train on the train split; choose epoch, temperature and threshold on val."""
     from classify.runs import latest_unfinished, stored_settings
-    from classify.training.processes import from_main, is_main
     from classify.training.train import train as run_training
     from medx.cli.train_settings import resolve_training
     from medx.core.console import print_json
+    from medx.core.processes import from_main, is_main
     from medx.core.runs import create_run_dir
 
     def make_run_dir() -> Path:

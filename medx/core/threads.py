@@ -16,14 +16,20 @@ Result = TypeVar("Result")
 MAX_THREADS = 8
 
 
+def choose_threads() -> int:
+    """Return how many threads ``map_in_threads`` takes unless it is told."""
+    return min(os.cpu_count() or 1, MAX_THREADS)
+
+
 def map_in_threads(
-    work: Callable[[Item], Result], items: Iterable[Item]
+    work: Callable[[Item], Result], items: Iterable[Item], *, threads: int | None = None
 ) -> Generator[Result, None, None]:
     """Yield ``work(item)`` of each item, in their order; close it after.
 
-    It suits work that releases the GIL: decoders, hashes and reading files do.
+    It suits work that releases the GIL: decoders, hashes and reading files do. At most four items
+    a thread are worked on or wait to be taken.
     """
-    threads = min(os.cpu_count() or 1, MAX_THREADS)
+    threads = threads or choose_threads()
     todo = iter(items)
     pool = ThreadPoolExecutor(threads, thread_name_prefix="medx")
     try:

@@ -75,8 +75,7 @@ def _hash_files(root: Path, names: Sequence[str]) -> dict[str, tuple[str | None,
 
     def work(name: str) -> tuple[str | None, bool]:
         try:
-            status = (root / name).stat()
-            settled = max(status.st_mtime_ns, status.st_ctime_ns) < time.time_ns() - SETTLED_NS
+            settled = settled_signature(root / name) is not None
             return sha256_file(root / name)[:32], settled
         except OSError:
             return None, False
@@ -84,6 +83,19 @@ def _hash_files(root: Path, names: Sequence[str]) -> dict[str, tuple[str | None,
     with closing(map_in_threads(work, names)) as results:
         shown = track(results, "checking files", total=len(names))
         return dict(zip(names, shown, strict=True))
+
+
+def settled_signature(path: Path) -> str | None:
+    """Return 32 hex digits of a file's path and state on disk, which change when the file does.
+
+    None for a file that is not there, or may change again without its times showing it.
+    """
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    times = (status.st_mtime_ns, status.st_ctime_ns)
+    return _signature(path) if max(times) < time.time_ns() - SETTLED_NS else None
 
 
 def _signature(path: Path) -> str | None:

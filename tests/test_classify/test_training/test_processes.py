@@ -10,9 +10,10 @@ from safetensors.torch import load_file
 from torch import nn
 
 from classify.config import TrainConfig
-from classify.training.processes import from_main, join_rows, my_rows, sum_gradients, total
+from classify.training.processes import join_rows, my_rows, sum_gradients, total
 from classify.training.state import STATE_FILE
 from classify.training.train import train
+from medx.core.processes import from_main
 from medx.datasets.manifest_files import load_manifest
 
 COMMAND = ["-m", "medx.cli", "classify", "train", "--device", "cpu", "--batch-size", "20"]
