@@ -17,13 +17,13 @@ from medx.core.runs import now, package_versions
 from medx.core.settings import DISCLAIMER
 from medx.core.values import Value
 from medx.core.words import many
-from medx.datasets.manifest import Dataset, Record
+from medx.datasets.manifest import Dataset
 from retrieval.config import BuildConfig
 from retrieval.encoders.base import Embeddings, Encoder, Fingerprint
 from retrieval.index.description import IndexDescription
 from retrieval.index.gallery_index import GalleryIndex, check_replaceable
 from retrieval.index.items import Item, Items
-from retrieval.index.origin import dataset_digest, dataset_source
+from retrieval.index.origin import dataset_digest, dataset_source, item_of
 
 PACKAGES = ("medx", "numpy", "faiss-cpu", "pyarrow", "torch", "open_clip_torch")
 
@@ -106,25 +106,12 @@ def _embed(
                     skipped.append(SkippedImage(id=record.id, reason=str(error)))
                     continue
                 pixels.append(image)
-                items.append(_item(record, image))
+                items.append(item_of(record, content_hash(image), dataset.name))
             if pixels:
                 parts.append(encoder.embed_images(pixels, batch_size=batch_size))
             progress.advance(progress.task_ids[0], len(batch))
     empty = np.empty((0, encoder.dim), np.float32)
     return np.concatenate([empty, *parts]), items, skipped
-
-
-def _item(record: Record, pixels: Pixels) -> Item:
-    return Item(
-        id=record.id,
-        content_hash=content_hash(pixels),
-        path=record.path,
-        label=record.label,
-        split=record.split,
-        group=record.group,
-        source=record.source,
-        text=record.text,
-    )
 
 
 def _describe(

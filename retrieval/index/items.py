@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +29,7 @@ class Item:
         content_hash: Of the decoded pixels.
         path: Relative to the dataset.
         dataset: Name of the dataset it comes from; None is the one the index was built from.
-        extra: Further columns of the manifest.
+        extra: Further columns of the manifest, as ``extra_columns`` calls them.
     """
 
     id: str
@@ -60,7 +61,7 @@ class Items:
         """Return the table of ``items``; ids must be unique."""
         columns = {name: [getattr(item, name) for item in items] for name in COLUMNS}
         for name in dict.fromkeys(name for item in items for name in item.extra):
-            columns[_extra_column(name)] = [item.extra.get(name) for item in items]
+            columns[name] = [item.extra.get(name) for item in items]
         table = cls(pa.table(columns, schema=pa.schema([(n, pa.string()) for n in columns])))
         table.check_unique()
         return table
@@ -160,9 +161,13 @@ class Items:
 
     def item(self, row: int) -> Item:
         """Return one row."""
-        values = {name: self.table.column(name)[row].as_py() for name in self.table.column_names}
-        known = {name: values.pop(name) for name in COLUMNS}
-        return Item(**known, extra={name: text for name, text in values.items() if text})
+        return _item(
+            {name: self.table.column(name)[row].as_py() for name in self.table.column_names}
+        )
+
+    def to_list(self) -> list[Item]:
+        """Return all rows."""
+        return [_item(values) for values in self.table.to_pylist()]
 
     def hit(self, row: int, *, rank: int, similarity: float) -> Hit:
         """Return one row as a hit; ``rank`` counts from 1."""
@@ -178,9 +183,14 @@ class Items:
         )
 
 
-def _extra_column(name: str) -> str:
-    """Return how a column of the manifest is called beside those of the index."""
-    return f"manifest_{name}" if name in COLUMNS else name
+def _item(values: dict[str, Any]) -> Item:
+    known = {name: values.pop(name) for name in COLUMNS}
+    return Item(**known, extra={name: text for name, text in values.items() if text})
+
+
+def extra_columns(extra: Mapping[str, str]) -> dict[str, str]:
+    """Return the filled columns of a manifest under names that are none of the index's own."""
+    return {f"manifest_{n}" if n in COLUMNS else n: value for n, value in extra.items() if value}
 
 
 def _unknown_id(record_id: str, known: Iterable[str]) -> UnknownNameError:

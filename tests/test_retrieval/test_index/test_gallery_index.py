@@ -178,7 +178,7 @@ def test_parts_of_two_indexes_do_not_mix(tmp_path):
     make_index(5).save(tmp_path / "x")
     make_index(6).save(tmp_path / "y")
     file_of(tmp_path / "y", "vectors.faiss").replace(file_of(tmp_path / "x", "vectors.faiss"))
-    with pytest.raises(InputError, match="damaged: 6 vectors, 5 items"):
+    with pytest.raises(InputError, match="damaged: "):
         GalleryIndex.load(tmp_path / "x")
 
 

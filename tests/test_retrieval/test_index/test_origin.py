@@ -2,6 +2,7 @@ import shutil
 from dataclasses import replace
 
 from medx.datasets.catalog import load_dataset
+from medx.datasets.manifest import Box
 from medx.datasets.manifest_files import save_dataset
 from retrieval.index.origin import dataset_digest, dataset_source
 
@@ -24,6 +25,9 @@ def test_a_digest_knows_what_is_indexed_and_ignores_the_rest(two_class, tmp_path
     first, *others = dataset.records
     relabelled = replace(dataset, records=(replace(first, label="other"), *others))
     noted = replace(dataset, records=(replace(first, extra={"note": "seen"}), *others))
+    box = Box(label="mass", x=0, y=0, width=2, height=2)
+    boxed = replace(dataset, records=(replace(first, boxes=(box,)), *others))
     assert dataset_digest(relabelled) != dataset_digest(dataset)
-    save_dataset(noted, tmp_path)  # by reference to the same images
+    assert dataset_digest(noted) != dataset_digest(dataset)
+    save_dataset(boxed, tmp_path)  # by reference to the same images
     assert dataset_digest(load_dataset(str(tmp_path))) == dataset_digest(dataset)

@@ -1,0 +1,1 @@
+"""Changing an index that is there: add, remove, update, compact, merge, verify."""

@@ -1,0 +1,127 @@
+"""Bringing the images of indexes into another one; nothing is embedded again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from medx.core.console import warn
+from medx.core.errors import IndexMismatchError, InputError
+from medx.core.runs import now
+from medx.core.words import many
+from retrieval.encoders.base import Embeddings
+from retrieval.index.commit import changing
+from retrieval.index.description import IndexDescription
+from retrieval.index.gallery_index import GalleryIndex, check_replaceable, describe
+from retrieval.index.items import Items
+from retrieval.index.locate import DESCRIPTION_FILE
+from retrieval.index.origin import joined, with_origin
+from retrieval.index.segment import write_segment
+from retrieval.store.intake import Intake
+from retrieval.store.results import ChangeResult
+
+#: The digest of a dataset of which two indexes held two states: it is out of date.
+DIFFERENT_STATES = "different states"
+
+
+def merge_indexes(sources: Sequence[Path], target: Path, *, wait: bool = True) -> ChangeResult:
+    """Add the images of indexes to ``target``, which is made when it is not there.
+
+    What the target has stays; of one image in two sources the first is taken. Sources stay as they
+    are.
+
+    Raises:
+        InputError: When a folder holds no index, or ``target`` something else.
+        IndexMismatchError: When not all were built by the same encoder.
+    """
+    if not sources:
+        raise InputError("nothing to merge", hint="name the indexes to bring together")
+    started = time.perf_counter()
+    opened = [GalleryIndex.load(folder) for folder in sources]
+    check_replaceable(target)
+    _check_one_encoder([*opened, *([GalleryIndex.load(target)] if _is_index(target) else [])])
+    with changing(target, wait=wait) as change:
+        index = GalleryIndex.load(target) if _is_index(target) else _empty(opened[0], target.name)
+        _check_one_encoder([*opened, index])
+        before = index.description
+        intake = Intake(index, replace=False)
+        for source in opened:
+            segment = write_segment(change, _batches(source, intake), index.dim)
+            described = _with_origins(index.description, source.description)
+            if segment or described != index.description:
+                segments = [*index.segments, *([segment] if segment else [])]
+                index = GalleryIndex(describe(described, segments), segments)
+                intake.go_on_with(index)
+        if index.description != before or not _is_index(target):
+            change.publish(index.description)
+    if intake.differing:
+        differ = many(len(intake.differing), "image differs", "images differ")
+        warn(f"{differ} from one of the same id (first: {intake.differing[0]}) and stayed out")
+    return ChangeResult(
+        command="merge",
+        index=index.name,
+        index_dir=str(target),
+        added=intake.counts["new"],
+        unchanged=intake.counts["same"],
+        differing=tuple(intake.differing),
+        renamed=tuple(intake.renamed),
+        count=len(index),
+        segments=len(index.segments),
+        seconds=time.perf_counter() - started,
+    )
+
+
+def _is_index(folder: Path) -> bool:
+    return (folder / DESCRIPTION_FILE).exists()
+
+
+def _check_one_encoder(indexes: Sequence[GalleryIndex]) -> None:
+    first = indexes[0].description
+    for index in indexes[1:]:
+        about = index.description
+        if about.encoder != first.encoder:
+            raise IndexMismatchError(
+                f"index {about.name} was built by {about.encoder}, but {first.name} by "
+                f"{first.encoder}: their vectors cannot be compared",
+                hint=f"build one of them again by the other's encoder: {_rebuild(about, first)}",
+            )
+
+
+def _rebuild(about: IndexDescription, like: IndexDescription) -> str:
+    changes = {"encoder": like.encoder, "encoder_weights": like.encoder_weights}
+    return about.model_copy(update=changes).build_command()
+
+
+def _empty(like: GalleryIndex, name: str) -> GalleryIndex:
+    changes = {
+        "name": name,
+        "generation": 0,
+        "count": 0,
+        "splits": {},
+        "segments": (),
+        "created": now(),
+    }
+    return GalleryIndex(like.description.model_copy(update=changes), [])
+
+
+def _batches(source: GalleryIndex, intake: Intake) -> Iterator[tuple[Items, Embeddings]]:
+    first = source.description.dataset
+    for items, embeddings in source.batches():
+        named = [replace(item, dataset=item.dataset or first) for item in items.to_list()]
+        taken = intake.take(named, embeddings)
+        if len(taken[0]):
+            yield taken
+
+
+def _with_origins(about: IndexDescription, source: IndexDescription) -> IndexDescription:
+    for coming in source.origins:
+        held = {origin.name: origin for origin in about.origins}.get(coming.name)
+        if held is None:
+            about = with_origin(about, coming)
+            continue
+        digest = held.digest if held.digest == coming.digest else DIFFERENT_STATES
+        origin = joined(held, coming).model_copy(update={"digest": digest})
+        about = with_origin(about, origin)
+    return about

@@ -1,0 +1,102 @@
+"""Checking that the files of an index are whole and belong together."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+
+from medx.core.console import progress_bar
+from medx.core.errors import InputError
+from medx.core.files import sha256_file
+from retrieval.index.commit import unnamed_files
+from retrieval.index.description import FileEntry, IndexDescription, load_description, total_bytes
+from retrieval.index.gallery_index import GalleryIndex
+from retrieval.store.results import Problem, VerifyResult
+
+#: How far from 1 the length of a stored vector may be.
+LENGTH_TOLERANCE = 1e-3
+#: How often to look again when the index changes meanwhile.
+ATTEMPTS = 5
+
+
+def verify_index(index_dir: Path) -> VerifyResult:
+    """Read every file of an index, compare it with its checksum, and check what it holds.
+
+    Raises:
+        InputError: When there is no index or its ``index.json`` cannot be read.
+    """
+    started = time.perf_counter()
+    about = load_description(index_dir)
+    for _ in range(ATTEMPTS):
+        problems = _check(index_dir, about)
+        before, about = about, load_description(index_dir)
+        if about == before or not problems:
+            break
+    return VerifyResult(
+        index=before.name,
+        index_dir=str(index_dir),
+        ok=not problems,
+        count=before.count,
+        files=len(before.files),
+        megabytes=total_bytes(before.segments) / 1e6,
+        problems=tuple(problems),
+        unnamed=tuple(sorted(path.name for path in unnamed_files(index_dir, about))),
+        seconds=time.perf_counter() - started,
+    )
+
+
+def _check(index_dir: Path, about: IndexDescription) -> list[Problem]:
+    entries = [entry for segment in about.segments for entry in segment.files]
+    problems = []
+    with progress_bar(f"verifying {about.name}", len(entries)) as progress:
+        for entry in entries:
+            what = _check_file(index_dir / entry.name, entry)
+            problems += [Problem(file=entry.name, what=what)] if what else []
+            progress.advance(progress.task_ids[0])
+    return problems or _check_content(index_dir, about)
+
+
+def _check_file(path: Path, entry: FileEntry) -> str | None:
+    try:
+        size = path.stat().st_size
+        if size != entry.bytes:
+            return f"has {size} bytes, not {entry.bytes}"
+        return None if sha256_file(path) == entry.sha256 else "its content is not what was written"
+    except OSError as error:
+        return error.strerror or str(error)
+
+
+def _check_content(index_dir: Path, about: IndexDescription) -> list[Problem]:
+    try:
+        index = GalleryIndex.load(index_dir)
+    except InputError as error:
+        return [Problem(file="index.json", what=str(error))]
+    problems: list[Problem] = []
+    try:
+        index.items.check_unique()
+    except ValueError as error:
+        problems.append(Problem(file="index.json", what=str(error)))
+    if index.items.splits != about.splits:
+        what = f"splits are {index.items.splits}, not {about.splits}"
+        problems.append(Problem(file="index.json", what=what))
+    strange = set(index.items.column("dataset")) - {o.name for o in about.origins} - {None}
+    if strange:
+        what = (
+            f"items of datasets it does not name: {', '.join(map(str, sorted(strange, key=str)))}"
+        )
+        problems.append(Problem(file="index.json", what=what))
+    return problems + _check_vectors(index)
+
+
+def _check_vectors(index: GalleryIndex) -> list[Problem]:
+    for items, embeddings in index.batches():
+        lengths = np.linalg.norm(embeddings, axis=1)
+        # A vector without any direction stays zero; NaN is neither.
+        good = (np.abs(lengths - 1) < LENGTH_TOLERANCE) | (lengths == 0)
+        if not good.all():
+            row = int(np.flatnonzero(~good)[0])
+            what = f"vector of {items.item(row).id!r} has length {lengths[row]:.3f}, not 1"
+            return [Problem(file=index.name, what=what)]
+    return []
