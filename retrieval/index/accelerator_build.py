@@ -12,14 +12,9 @@ import numpy.typing as npt
 from medx.core.console import progress_bar
 from medx.core.statistics import bootstrap_interval
 from retrieval.encoders.base import Embeddings
-from retrieval.index.accelerators import (
-    MEASURED_TOP_K,
-    TARGET_RECALL,
-    Accelerator,
-    Rows,
-    Tuning,
-)
+from retrieval.index.accelerators import Accelerator, Rows
 from retrieval.index.kinds import HNSW_LINKS, LEAST, Kind, list_count
+from retrieval.index.tuning import MEASURED_TOP_K, TARGET_RECALL, Tuning
 from retrieval.index.vectors import FlatVectors
 
 #: Held images: half to tune on, half to measure on.

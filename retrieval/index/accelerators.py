@@ -13,20 +13,15 @@ from typing import Any
 import faiss
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
 
 from medx.core.errors import InputError
-from medx.core.values import Interval, Value
 from retrieval.encoders.base import Embeddings
 from retrieval.index.kinds import Kind
+from retrieval.index.tuning import MEASURED_TOP_K, Tuning
 from retrieval.index.vectors import fitting_threads
 
 Rows = npt.NDArray[np.int64]
 
-#: ``top_k`` that recall is measured at.
-MEASURED_TOP_K = 10
-#: The recall that is promised where it can be reached.
-TARGET_RECALL = 0.95
 #: Queries from which sharing them among threads pays.
 THREADED_QUERIES = 64
 TYPES: dict[str, str] = {
@@ -34,28 +29,6 @@ TYPES: dict[str, str] = {
     "ivf-sq8": "IndexIVFScalarQuantizer",
     "ivf-pq": "IndexIVFPQFastScan",
 }
-
-
-class Tuning(Value):
-    """How hard an accelerator looks, and what share of the true neighbours it finds so."""
-
-    kind: Kind
-    effort: int = Field(description="FAISS's efSearch of a graph, nprobe of an inverted file.")
-    candidates: int = Field(description="Rows proposed for each query and ranked exactly.")
-    recall: Interval = Field(description="recall@10 against exact search, on held images.")
-    queries: int = Field(description="Held images it was measured on.")
-
-    @property
-    def reached(self) -> bool:
-        """Whether the recall is what medx promises."""
-        return self.recall.estimate >= TARGET_RECALL
-
-    def __str__(self) -> str:
-        knob = "efSearch" if self.kind == "hnsw" else "nprobe"
-        return (
-            f"{self.kind} with {knob} {self.effort} and {self.candidates} candidates: recall@10 "
-            f"{self.recall} against exact search, on {self.queries} held images"
-        )
 
 
 class Accelerator:

@@ -14,11 +14,11 @@ from medx.core.errors import InputError
 from medx.core.settings import DISCLAIMER
 from medx.core.values import Value
 from retrieval.encoders.base import Encoder, Fingerprint
+from retrieval.index.kinds import Kind
 from retrieval.index.locate import DESCRIPTION_FILE
+from retrieval.index.tuning import Tuning
 
 SCHEMA_VERSION: Literal[2] = 2
-
-Kind = Literal["flat", "hnsw", "ivf-sq8", "ivf-pq"]
 
 
 class FileEntry(Value):
@@ -42,6 +42,7 @@ class SegmentEntry(Value):
     accelerator: FileEntry | None = Field(
         default=None, description="What finds candidates faster; vectors re-rank them."
     )
+    tuning: Tuning | None = Field(default=None, description="How the accelerator is searched.")
 
     @property
     def files(self) -> tuple[FileEntry, ...]:

@@ -18,6 +18,7 @@ from medx.core.errors import IndexMismatchError, InputError
 from medx.core.runs import now
 from medx.core.values import Hit
 from retrieval.encoders.base import Embeddings, Encoder, normalize
+from retrieval.index.accelerate import accelerate
 from retrieval.index.commit import changing, is_index_file
 from retrieval.index.description import IndexDescription, load_description
 from retrieval.index.items import Items
@@ -44,7 +45,7 @@ class Neighbours:
 
 
 class GalleryIndex:
-    """An exact cosine index over a gallery of images."""
+    """A cosine index over a gallery of images."""
 
     def __init__(self, description: IndexDescription, segments: Sequence[Segment]) -> None:
         """Join segments; rows count through all of them.
@@ -112,15 +113,23 @@ class GalleryIndex:
         hint = f"build it again: {description.build_command()}"
         raise InputError(f"index {index_dir.name}: {problem}", hint=hint) from problem
 
-    def save(self, index_dir: Path) -> None:
-        """Make this, as one flat segment, the state of an index folder.
+    def save(self, index_dir: Path, *, kind: str = "flat", memory_bytes: int | None = None) -> None:
+        """Make this, as one segment, the state of an index folder.
+
+        Args:
+            index_dir: The folder.
+            kind: One of ``KINDS`` or ``auto``.
+            memory_bytes: What ``auto`` may hold in memory; None is half of the machine's.
 
         Raises:
-            InputError: When ``index_dir`` holds anything but an index.
+            InputError: When ``index_dir`` holds anything but an index, or there are too few images
+                for the kind.
         """
         check_replaceable(index_dir)
         with changing(index_dir) as change:
             segment = write_segment(change, self.batches(), self.description.encoder.dim)
+            if segment:
+                segment = accelerate(change, segment, kind, memory_bytes=memory_bytes)
             change.publish(describe(self.description, [segment] if segment else []))
 
     def batches(self) -> Iterator[tuple[Items, Embeddings]]:
@@ -168,8 +177,12 @@ class GalleryIndex:
         split: str = "all",
         where: str | None = None,
         exclude_ids: Sequence[Collection[str]] | None = None,
+        exact: bool = False,
     ) -> Neighbours:
         """Return the ``top_k`` most similar rows of each query, equal ones in row order.
+
+        No neighbour is missed where the search is restricted in any way, nor by the kind ``flat``;
+        the other kinds may miss some, as often as was measured when they were built.
 
         Args:
             embeddings: ``(Q, dim)``, of any length.
@@ -177,6 +190,7 @@ class GalleryIndex:
             split: Only rows of this split, or ``all``.
             where: Only rows that fulfil this filter on the columns of the items.
             exclude_ids: For each query, ids that must not be among its rows.
+            exact: Miss no neighbour, whatever the kind.
 
         Raises:
             InputError: When fewer than ``top_k`` rows can be returned, or ``where`` cannot be read.
@@ -190,7 +204,7 @@ class GalleryIndex:
         excluded = most if mask is None else max((int(mask[r].sum()) for r in banned), default=0)
         self.check_top_k(top_k, available - excluded, split, where)
         wanted = min(top_k + most, available)
-        similarities, rows = self._candidates(queries, wanted, mask)
+        similarities, rows = self._candidates(queries, wanted, mask, exact=exact or bool(banned))
         if banned:
             out = [np.isin(found, refused) for found, refused in zip(rows, banned, strict=True)]
             similarities[np.stack(out)] = -np.inf
@@ -209,15 +223,20 @@ class GalleryIndex:
         ]
 
     def _candidates(
-        self, queries: Embeddings, wanted: int, mask: npt.NDArray[np.bool_] | None
+        self,
+        queries: Embeddings,
+        wanted: int,
+        mask: npt.NDArray[np.bool_] | None,
+        *,
+        exact: bool,
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
         """Return the best ``wanted`` rows of each segment side by side."""
         if len(self.segments) == 1:
-            return self.segments[0].search(queries, wanted, mask=mask)
+            return self.segments[0].search(queries, wanted, mask=mask, exact=exact)
         similarities, rows = [], []
         for start, segment in zip(self._starts, self.segments, strict=False):
             part = None if mask is None else mask[start : start + len(segment)]
-            values, found = segment.search(queries, wanted, mask=part)
+            values, found = segment.search(queries, wanted, mask=part, exact=exact)
             similarities.append(values)
             rows.append(found + start)
         return np.concatenate(similarities, axis=1), np.concatenate(rows, axis=1)
@@ -284,6 +303,7 @@ def describe(description: IndexDescription, segments: Sequence[Segment]) -> Inde
             "generation": description.generation + 1,
             "count": len(items),
             "splits": items.splits,
+            "kind": max(segments, key=len).kind if segments else "flat",
             "segments": tuple(segment.entry for segment in segments),
             "changed": now(),
         }

@@ -12,10 +12,12 @@ import numpy.typing as npt
 
 from medx.core.errors import InputError
 from retrieval.encoders.base import Embeddings
+from retrieval.index.accelerators import Accelerator
 from retrieval.index.commit import Change
 from retrieval.index.description import SegmentEntry
 from retrieval.index.flat_file import write_flat_file
 from retrieval.index.items import Items
+from retrieval.index.kinds import Kind
 from retrieval.index.vectors import FlatVectors
 
 Rows = npt.NDArray[np.int64]
@@ -30,6 +32,7 @@ class Segment:
         items: All stored rows.
         vectors: Row for row with ``items``.
         removed: Stored rows that are removed, ascending.
+        accelerator: Proposes stored rows; None where every vector is looked at.
         entry: What ``index.json`` says of it; None while it is only in memory.
     """
 
@@ -39,14 +42,21 @@ class Segment:
         vectors: FlatVectors,
         *,
         removed: Rows = NO_ROWS,
+        accelerator: Accelerator | None = None,
         entry: SegmentEntry | None = None,
     ) -> None:
         if len(items) != len(vectors):
             raise InputError(f"{len(vectors)} vectors beside {len(items)} items")
+        if accelerator and (len(accelerator), accelerator.dim) != (len(vectors), vectors.dim):
+            raise InputError(
+                f"an accelerator of {len(accelerator)} vectors of dim {accelerator.dim} beside "
+                f"{len(vectors)} of dim {vectors.dim}"
+            )
         self.entry = entry
         self.removed = removed
+        self.vectors = vectors
+        self.accelerator = accelerator
         self._items = items
-        self._vectors = vectors
 
     @classmethod
     def open(cls, index_dir: Path, entry: SegmentEntry) -> Segment:
@@ -69,7 +79,13 @@ class Segment:
                 f"{entry.name} is damaged: {len(vectors)} vectors, {len(items)} items and "
                 f"{len(removed)} removed where index.json says {entry.stored} and {entry.removed}"
             )
-        return cls(items, vectors, removed=removed, entry=entry)
+        accelerator = None
+        if entry.accelerator and entry.tuning:
+            path = index_dir / entry.accelerator.name
+            if path.stat().st_size != entry.accelerator.bytes:  # a short one may end the process
+                raise InputError(f"{path} is damaged: it is not {entry.accelerator.bytes} bytes")
+            accelerator = Accelerator.load(path, entry.tuning)
+        return cls(items, vectors, removed=removed, accelerator=accelerator, entry=entry)
 
     def __len__(self) -> int:
         return len(self._items) - len(self.removed)
@@ -77,7 +93,12 @@ class Segment:
     @property
     def dim(self) -> int:
         """Length of each vector."""
-        return self._vectors.dim
+        return self.vectors.dim
+
+    @property
+    def kind(self) -> Kind:
+        """How it is searched."""
+        return self.accelerator.kind if self.accelerator else "flat"
 
     @cached_property
     def items(self) -> Items:
@@ -87,34 +108,65 @@ class Segment:
     def embeddings(self, rows: Rows | None = None) -> Embeddings:
         """Return the vectors ``(N, dim)`` of some rows, or of all."""
         if len(self.removed) == 0:
-            return self._vectors.take(rows)
-        return self._vectors.take(self._stored_rows if rows is None else self._stored_rows[rows])
+            return self.vectors.take(rows)
+        return self.vectors.take(self._stored_rows if rows is None else self._stored_rows[rows])
 
     def search(
-        self, queries: Embeddings, top_k: int, *, mask: npt.NDArray[np.bool_] | None = None
+        self,
+        queries: Embeddings,
+        top_k: int,
+        *,
+        mask: npt.NDArray[np.bool_] | None = None,
+        exact: bool = True,
     ) -> tuple[npt.NDArray[np.float32], Rows]:
         """Return similarities and rows of each query, best first, at most ``top_k`` of them.
 
         Args:
             queries: float32 ``(Q, dim)`` of unit length.
             top_k: How many rows a query; less where there are not so many.
-            mask: ``(N,)``: only rows that are True here are searched.
+            mask: ``(N,)``: only rows that are True here are searched, and exactly.
+            exact: Look at every vector, even where an accelerator knows a shorter way.
         """
         available = len(self) if mask is None else int(mask.sum())
         wanted = min(top_k, available)
         if wanted == 0:
             return np.empty((len(queries), 0), np.float32), np.empty((len(queries), 0), np.int64)
+        if not exact and mask is None and self.accelerator and self.accelerator.pays(wanted):
+            return self._search_candidates(self.accelerator, queries, wanted)
         if len(self.removed) == 0:
-            return self._vectors.search(queries, wanted, mask=mask)
+            return self.vectors.search(queries, wanted, mask=mask)
         stored = np.zeros(len(self._items), bool)
         stored[self._stored_rows if mask is None else self._stored_rows[mask]] = True
-        similarities, found = self._vectors.search(queries, wanted, mask=stored)
+        similarities, found = self.vectors.search(queries, wanted, mask=stored)
         return similarities, np.searchsorted(self._stored_rows, found)
+
+    def _search_candidates(
+        self, accelerator: Accelerator, queries: Embeddings, wanted: int
+    ) -> tuple[npt.NDArray[np.float32], Rows]:
+        """Rank what the accelerator proposes; look at every vector where that is too little."""
+        stored = accelerator.candidates(queries, wanted)
+        if len(self.removed):
+            stored = np.where(np.isin(stored, self.removed), -1, stored)
+        similarities = self.vectors.similarities(queries, stored)
+        order = np.argsort(-similarities, axis=1, kind="stable")[:, :wanted]
+        similarities = np.take_along_axis(similarities, order, axis=1)
+        found = np.take_along_axis(stored, order, axis=1)
+        rows = np.searchsorted(self._stored_rows, found) if len(self.removed) else found
+        short = found[:, -1] < 0
+        if short.any():
+            similarities[short], rows[short] = self.search(queries[short], wanted)
+        return similarities, rows
 
     def without(self, rows: Rows) -> Segment:
         """Return this segment, not yet on disk, less some of its rows."""
         removed = np.union1d(self.removed, self._stored_rows[rows])
-        return Segment(self._items, self._vectors, removed=removed, entry=self.entry)
+        return Segment(
+            self._items,
+            self.vectors,
+            removed=removed,
+            accelerator=self.accelerator,
+            entry=self.entry,
+        )
 
     @cached_property
     def _stored_rows(self) -> Rows:
