@@ -74,7 +74,7 @@ def load_encoder(
     family, member = split_name(name if name != AUTO else choice.name)
     named: dict[str, Any] = {"member": member} if encoder_entry(family).member else {}
 
-    def load() -> Encoder:
+    def load(device: str) -> Encoder:
         encoder: Encoder = ENCODERS.load(family).load(weights=weights, device=device, **named)
         return encoder
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,9 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from medx.core.errors import InputError, MissingExtraError
-from medx.core.files import atomic_path, write_text
+from medx.core.files import write_text
 from medx.core.quiet import quiet
-from retrieval.encoders.runtimes.exported_files import TOKENIZER_FILE, tower_file
+from retrieval.encoders.runtimes.exported_files import TOKENIZER_FILE, tower_file, weights_of
 from retrieval.encoders.runtimes.towers import Towers, example_tokens
 
 PACKAGES = ("onnx", "onnxruntime", "onnxscript")
@@ -55,14 +56,15 @@ def write_int8_towers(folder: Path) -> Iterator[str]:
         model = onnx.load(folder / tower_file(tower, "fp32"))
         # The exporter's notes of inner shapes contradict what the quantiser infers.
         del model.graph.value_info[:]
-        with atomic_path(folder / tower_file(tower, "int8")) as temporary, _silent_root_logger():
+        with _tower_path(folder / tower_file(tower, "int8")) as path, _silent_root_logger():
             quantize_dynamic(
                 model,
-                temporary,
+                path,
                 weight_type=QuantType.QInt8,
                 per_channel=True,
                 reduce_range=True,
                 op_types_to_quantize=["MatMul", "Gemm"],
+                use_external_data_format=True,
             )
         yield f"{tower} tower at int8"
 
@@ -75,16 +77,16 @@ def check_writable() -> None:
 
 def _write(tower: nn.Module, example: Tensor, dynamic: dict[int, Any], path: Path) -> None:
     try:
-        with torch.no_grad(), quiet(), atomic_path(path) as temporary:
+        with torch.no_grad(), quiet(), _tower_path(path) as written:
             torch.onnx.export(
                 tower,
                 (example,),
-                temporary,
+                written,
                 input_names=["input"],
                 output_names=["embeddings"],
                 dynamic_shapes=(dynamic,),
                 dynamo=True,
-                external_data=False,
+                external_data=True,
                 verbose=False,
             )
     except (RuntimeError, ValueError) as error:
@@ -92,6 +94,18 @@ def _write(tower: nn.Module, example: Tensor, dynamic: dict[int, Any], path: Pat
         raise InputError(
             f"the {path.stem} tower cannot be exported: {reason}", hint="use --runtime torch"
         ) from error
+
+
+@contextmanager
+def _tower_path(path: Path) -> Iterator[Path]:
+    """Yield where to write a tower that takes the place of ``path``, its weights before it."""
+    with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
+        written = Path(folder) / path.name
+        yield written
+        # The libraries make the weights private; a result should be as readable as any other.
+        (written.parent / weights_of(path.name)).chmod(written.stat().st_mode & 0o777)
+        for name in (weights_of(path.name), path.name):
+            (written.parent / name).replace(path.parent / name)
 
 
 @contextmanager

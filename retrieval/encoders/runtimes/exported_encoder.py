@@ -88,4 +88,6 @@ class ExportedEncoder(Encoder):
     def _open(self, tower: str) -> Run:
         if self._runtime == "openvino":
             return open_openvino(self._folder / tower_file(tower, "fp32"), self._precision)
-        return open_onnx(self._folder / tower_file(tower, self._precision))
+        # A query embeds one text and ends; images come by the thousand.
+        repack = tower == "image"
+        return open_onnx(self._folder / tower_file(tower, self._precision), repack=repack)

@@ -46,7 +46,7 @@ class Agreement(Value):
 
     def __str__(self) -> str:
         return (
-            f"cosine mean {self.mean_cosine:.4f}, worst {self.worst_cosine:.4f}, "
+            f"cosine mean {self.mean_cosine:.5f}, worst {self.worst_cosine:.5f}, "
             f"top-{TOP_K} overlap {self.top10_overlap:.3f}"
         )
 

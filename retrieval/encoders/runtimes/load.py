@@ -61,7 +61,7 @@ def query_runtime(config: GalleryConfig, made_by: Fingerprint) -> str:
 
 def load_at_runtime(
     name: str,
-    load: Callable[[], Encoder],
+    load: Callable[[str], Encoder],
     *,
     weights: Path | None,
     device: str,
@@ -72,7 +72,7 @@ def load_at_runtime(
 
     Args:
         name: As ``choose_encoder`` returns it.
-        load: Loads the encoder itself.
+        load: Loads the encoder itself on a device.
         weights: The folder that the user named.
         device: A ``--device`` value.
         runtime: ``auto`` or one of ``RUNTIMES``.
@@ -87,13 +87,14 @@ def load_at_runtime(
     folder = find_export_dir(name, weights)
     if runtime == "torch":
         _refuse_export(weights)
-        return load() if precision == "fp32" else _at_bf16(load(), folder, device)
+        encoder = load(device)
+        return encoder if precision == "fp32" else _at_bf16(encoder, folder, device)
     if device not in CPU_DEVICES:
         raise InputError(f"runtime {runtime} runs on the CPU", hint="leave --device out")
     if folder is None or not is_ready(folder, precision):
         from retrieval.encoders.runtimes.prepare import prepare_export
 
-        folder = prepare_export(load, folder, precision=precision)
+        folder = prepare_export(partial(load, "cpu"), folder, precision=precision)
     encoder = ExportedEncoder(folder, runtime=runtime, precision=precision)
     check_fidelity(
         encoder,

@@ -15,8 +15,13 @@ from medx.core.errors import InputError
 Run: TypeAlias = Callable[[npt.NDArray[Any]], npt.NDArray[np.float32]]
 
 
-def open_onnx(path: Path) -> Run:
+def open_onnx(path: Path, *, repack: bool = True) -> Run:
     """Open a tower in ONNX Runtime.
+
+    Args:
+        path: An ONNX file.
+        repack: Copy the weights into the order that products read best, which takes longer to
+            open and less to run.
 
     Raises:
         InputError: When it cannot be read.
@@ -28,6 +33,8 @@ def open_onnx(path: Path) -> Run:
     options.log_severity_level = 3  # warnings are about shapes that were inferred
     # Idle threads that spin take the cores from decoding and from search.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    if not repack:
+        options.add_session_config_entry("session.disable_prepacking", "1")
     try:
         session = onnxruntime.InferenceSession(
             str(path), options, providers=["CPUExecutionProvider"]

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 import torch
+from open_clip.hf_model import HFTextEncoder
+from open_clip.tokenizer import HFTokenizer, SimpleTokenizer
 from torch import Tensor, nn
 
 from medx.core.errors import InputError
+from retrieval.encoders.runtimes.clip_tokenizer import clip_tokenizer_json
 from retrieval.encoders.runtimes.image_steps import ImageSteps
 from retrieval.encoders.runtimes.text_steps import TextSteps
 
@@ -39,28 +42,26 @@ class Towers:
 class _ImageTower(nn.Module):
     def __init__(self, model: Any) -> None:
         super().__init__()
-        self.visual = model.visual
+        self.model = model
 
     def forward(self, pixels: Tensor) -> Tensor:
-        return cast(Tensor, self.visual(pixels))
+        return cast(Tensor, self.model.encode_image(pixels))
 
 
 class _TextTower(nn.Module):
-    """``encode_text`` of a model whose image half is left out."""
-
     def __init__(self, model: Any) -> None:
         super().__init__()
-        self.text = model.text
+        self.model = model
 
     def forward(self, tokens: Tensor) -> Tensor:
-        return cast(Tensor, self.text(tokens))
+        return cast(Tensor, self.model.encode_text(tokens))
 
 
 def open_clip_towers(model: Any, tokenizer: Any) -> Towers:
-    """Return the towers of an open_clip model on the CPU, in evaluation mode.
+    """Return the towers of an open_clip model in evaluation mode.
 
     Raises:
-        InputError: When its tokenizer does what only open_clip can.
+        InputError: When its tokenizer does what no other library can.
     """
     steps = model.visual.preprocess_cfg
     size = steps["size"]
@@ -81,29 +82,34 @@ def open_clip_towers(model: Any, tokenizer: Any) -> Towers:
     )
 
 
-def _tokenizing(model: Any, tokenizer: Any) -> tuple[TextSteps, str]:
-    from open_clip.hf_model import HFTextEncoder
-    from open_clip.tokenizer import HFTokenizer
-
-    clean = CLEANING.get(getattr(getattr(tokenizer, "clean_fn", None), "__name__", ""))
-    plain = isinstance(tokenizer, HFTokenizer) and not (
-        tokenizer.tokenizer_mode or tokenizer.strip_sep_token
-    )
-    if clean is None or not plain or not isinstance(getattr(model, "text", None), HFTextEncoder):
-        raise InputError(
-            "this model cuts texts into tokens in a way that no other runtime knows",
-            hint="use --runtime torch",
-        )
-    steps = TextSteps(
-        context_length=int(tokenizer.context_length),
-        pad_id=int(model.text.config.pad_token_id),
-        clean=clean,
-        trims=True,
-    )
-    return steps, str(tokenizer.tokenizer.backend_tokenizer.to_str())
-
-
 def example_tokens(steps: TextSteps) -> Tensor:
     """Return token ids that an exporter can trace."""
     length = 16 if steps.trims else steps.context_length
     return torch.ones((2, length), dtype=torch.int64)
+
+
+def _tokenizing(model: Any, tokenizer: Any) -> tuple[TextSteps, str]:
+    clean = CLEANING.get(getattr(getattr(tokenizer, "clean_fn", None), "__name__", ""))
+    text = getattr(model, "text", None)
+    if clean is not None and _is_plain_hf(tokenizer) and isinstance(text, HFTextEncoder):
+        pad_id, trims = int(text.config.pad_token_id), True
+        written = str(tokenizer.tokenizer.backend_tokenizer.to_str())
+    elif clean is not None and _is_plain_clip(tokenizer):
+        pad_id, trims, written = 0, False, clip_tokenizer_json(tokenizer)
+    else:
+        raise InputError(
+            "this model cuts texts into tokens in a way that no other runtime knows",
+            hint="use --runtime torch",
+        )
+    context = int(tokenizer.context_length)
+    return TextSteps(context_length=context, pad_id=pad_id, clean=clean, trims=trims), written
+
+
+def _is_plain_hf(tokenizer: Any) -> bool:
+    return isinstance(tokenizer, HFTokenizer) and not (
+        tokenizer.tokenizer_mode or tokenizer.strip_sep_token
+    )
+
+
+def _is_plain_clip(tokenizer: Any) -> bool:
+    return isinstance(tokenizer, SimpleTokenizer) and tokenizer.reduction_fn is None
