@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import Field
 
 from medx.core.console import progress_bar, warn
 from medx.core.content_hash import content_hash
@@ -23,7 +24,9 @@ from retrieval.encoders.base import Embeddings, Encoder, Fingerprint
 from retrieval.index.description import IndexDescription
 from retrieval.index.gallery_index import GalleryIndex, check_replaceable
 from retrieval.index.items import Item, Items
+from retrieval.index.kinds import Kind, resolve_kind
 from retrieval.index.origin import dataset_digest, dataset_source, item_of
+from retrieval.index.tuning import Tuning
 
 PACKAGES = ("medx", "numpy", "faiss-cpu", "pyarrow", "torch", "open_clip_torch")
 
@@ -48,6 +51,8 @@ class BuildResult(Value):
     count: int
     splits: dict[str, int]
     skipped: tuple[SkippedImage, ...]
+    kind: Kind
+    tuning: Tuning | None = Field(description="Recall of a kind that is not exact.")
     seconds: float
     images_per_second: float
     disclaimer: str = DISCLAIMER
@@ -61,11 +66,13 @@ def build_index(
     Images that cannot be read are left out, counted and listed.
 
     Raises:
-        InputError: When no image can be read, or ``index_dir`` holds something else.
+        InputError: When no image can be read, there are too few for the kind, or ``index_dir``
+            holds something else.
     """
     config = config or BuildConfig()
     check_replaceable(index_dir)
     chosen = dataset.split(config.split, limit=config.limit)
+    resolve_kind(config.kind, len(chosen), encoder.dim)
     started = time.perf_counter()
     embeddings, items, skipped = _embed(chosen, encoder, config.batch_size)
     seconds = time.perf_counter() - started
@@ -75,7 +82,8 @@ def build_index(
         raise InputError(f"no readable image in {dataset.name}", hint="check the dataset")
     table = Items.from_items(items)
     description = _describe(dataset, encoder, table, name=index_dir.name, settings=asdict(config))
-    GalleryIndex.from_embeddings(embeddings, table, description).save(index_dir)
+    index = GalleryIndex.from_embeddings(embeddings, table, description)
+    state = index.save(index_dir, kind=config.kind, memory_bytes=config.memory_bytes)
     return BuildResult(
         index=index_dir.name,
         index_dir=str(index_dir),
@@ -86,6 +94,8 @@ def build_index(
         count=len(items),
         splits=table.splits,
         skipped=tuple(skipped),
+        kind=state.kind,
+        tuning=state.tuning,
         seconds=seconds,
         images_per_second=len(items) / max(seconds, 1e-9),
     )

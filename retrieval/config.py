@@ -36,6 +36,33 @@ class GalleryConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class EmbedConfig:
+    """What of a dataset ``embed_dataset`` embeds, and how.
+
+    Args:
+        split: The split that is embedded, or ``all``.
+        limit: Only the first so many records.
+        batch_size: Images embedded at a time; ``auto`` for what fits into memory.
+        workers: Threads that decode, in each process; None for as many as suit the machine.
+        shard_size: Images whose embeddings are written at a time: what a crash can lose.
+    """
+
+    split: str = "all"
+    limit: int | None = None
+    batch_size: int | str = AUTO
+    workers: int | None = None
+    shard_size: int = 512
+
+    def __post_init__(self) -> None:
+        sizes = {"shard_size": self.shard_size, "workers": self.workers}
+        if self.batch_size != AUTO:
+            sizes["batch_size"] = int(self.batch_size)
+        for name, value in sizes.items():
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be >= 1, got {value}")
+
+
+@dataclass(frozen=True, kw_only=True)
 class BuildConfig:
     """What ``build_index`` records in ``index.json`` as its settings.
 
@@ -43,11 +70,15 @@ class BuildConfig:
         split: The split that is indexed, or ``all``.
         limit: Only the first so many records.
         batch_size: Images embedded at a time.
+        kind: ``auto`` or a kind of index.
+        memory_bytes: What ``auto`` may hold in memory; None is half of the machine's.
     """
 
     split: str = "all"
     limit: int | None = None
     batch_size: int = 64
+    kind: str = AUTO
+    memory_bytes: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

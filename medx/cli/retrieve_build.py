@@ -15,6 +15,8 @@ from medx.cli.options import (
 from medx.cli.retrieve_options import (
     EncoderOption,
     IndexNameOption,
+    KindOption,
+    MemoryOption,
     PrecisionOption,
     RuntimeOption,
     WeightsOption,
@@ -36,6 +38,8 @@ def build(
     runtime: RuntimeOption = GalleryConfig.runtime,
     precision: PrecisionOption = GalleryConfig.precision,
     name: IndexNameOption = None,
+    kind: KindOption = BuildConfig.kind,
+    memory: MemoryOption = None,
     device: DeviceOption = Device.auto,
     batch_size: BatchSizeOption = BuildConfig.batch_size,
     offline: OfflineOption = False,
@@ -46,6 +50,7 @@ def build(
     from medx.datasets.catalog import default_dataset, load_dataset
     from retrieval.build import build_index
     from retrieval.encoders.load import load_encoder
+    from retrieval.index.kinds import memory_bytes
     from retrieval.index.locate import FULL_PRECISION, index_name, new_index_dir
 
     images = load_dataset(dataset or default_dataset(data_dir), data_dir=data_dir)
@@ -55,7 +60,10 @@ def build(
     )  # fmt: skip
     at = with_encoder.fingerprint.precision
     folder = new_index_dir(name or index_name(images.name, with_encoder.name, at))
-    config = BuildConfig(split=split, limit=limit, batch_size=batch_size)
+    config = BuildConfig(
+        split=split, limit=limit, batch_size=batch_size, kind=kind,
+        memory_bytes=memory_bytes(memory) if memory else None,
+    )  # fmt: skip
     result = build_index(images, with_encoder, folder, config)
     if json:
         print_json(result)
@@ -66,3 +74,4 @@ def build(
         f"{result.encoder} in {result.seconds:.1f} s, {len(result.skipped)} skipped, "
         f"at {result.index_dir}"
     )
+    print_line(f"kind {result.tuning or f'{result.kind}: every search is exact'}")

@@ -9,6 +9,7 @@ import typer
 
 from retrieval.encoders import ENCODERS
 from retrieval.encoders.runtimes import PRECISIONS, RUNTIMES
+from retrieval.index.kinds import KINDS
 
 EncoderOption = Annotated[
     str,
@@ -50,7 +51,28 @@ TopKOption = Annotated[int, typer.Option("--top-k", min=1, help="How many hits."
 FigureOption = Annotated[
     Path | None, typer.Option("--figure", help="Write a picture of the hits to this PNG.")
 ]
+KindOption = Annotated[
+    str,
+    typer.Option(
+        "--kind",
+        help=f"auto, {', '.join(KINDS)}. auto takes flat, which misses nothing, while that is "
+        "fast, then a graph, then what fits into --memory.",
+        autocompletion=lambda: ["auto", *KINDS],
+    ),
+]
+MemoryOption = Annotated[
+    str | None,
+    typer.Option(
+        "--memory",
+        help="What --kind auto may hold in memory, such as 2GB. [default: half of the machine's]",
+    ),
+]
 IndexNameOption = Annotated[
     str | None,
     typer.Option("--name", help="Name or folder of the index. [default: <dataset>-<encoder>]"),
+]
+IndexArgument = Annotated[str, typer.Argument(metavar="INDEX", help="Name or folder of an index.")]
+NoWaitOption = Annotated[
+    bool,
+    typer.Option("--no-wait", help="Fail when another process is changing the index."),
 ]

@@ -120,6 +120,12 @@ class IndexDescription(Value):
         return (found or list(self.origins))[0]
 
     @property
+    def tuning(self) -> Tuning | None:
+        """How most of it is searched, and what that was measured to find; None: exactly."""
+        largest = max(self.segments, key=lambda entry: entry.stored - entry.removed, default=None)
+        return largest.tuning if largest else None
+
+    @property
     def files(self) -> frozenset[str]:
         """The names of all files that hold this state."""
         return frozenset(entry.name for segment in self.segments for entry in segment.files)

@@ -113,8 +113,10 @@ class GalleryIndex:
         hint = f"build it again: {description.build_command()}"
         raise InputError(f"index {index_dir.name}: {problem}", hint=hint) from problem
 
-    def save(self, index_dir: Path, *, kind: str = "flat", memory_bytes: int | None = None) -> None:
-        """Make this, as one segment, the state of an index folder.
+    def save(
+        self, index_dir: Path, *, kind: str = "flat", memory_bytes: int | None = None
+    ) -> IndexDescription:
+        """Make this, as one segment, the state of an index folder; return that state.
 
         Args:
             index_dir: The folder.
@@ -130,7 +132,9 @@ class GalleryIndex:
             segment = write_segment(change, self.batches(), self.description.encoder.dim)
             if segment:
                 segment = accelerate(change, segment, kind, memory_bytes=memory_bytes)
-            change.publish(describe(self.description, [segment] if segment else []))
+            state = describe(self.description, [segment] if segment else [])
+            change.publish(state)
+        return state
 
     def batches(self) -> Iterator[tuple[Items, Embeddings]]:
         """Yield all rows in order, some at a time."""

@@ -27,6 +27,7 @@ def describe_index(index_dir: Path) -> IndexInfo:
         index=about.name,
         index_dir=str(index_dir),
         kind=about.kind,
+        tuning=about.tuning,
         encoder=about.encoder,
         encoder_weights=about.encoder_weights,
         count=about.count,

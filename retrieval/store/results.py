@@ -12,6 +12,7 @@ from retrieval.build import SkippedImage
 from retrieval.encoders.base import Fingerprint
 from retrieval.index.description import DatasetOrigin
 from retrieval.index.kinds import Kind
+from retrieval.index.tuning import Tuning
 
 
 class ChangeResult(Value):
@@ -59,6 +60,7 @@ class CompactResult(Value):
     megabytes_before: float
     megabytes: float
     kind: Kind
+    tuning: Tuning | None = Field(description="Recall of a kind that is not exact.")
     seconds: float
     disclaimer: str = DISCLAIMER
 
@@ -105,6 +107,7 @@ class IndexInfo(Value):
     index: str
     index_dir: str
     kind: Kind
+    tuning: Tuning | None = Field(description="Recall of a kind that is not exact.")
     encoder: Fingerprint
     encoder_weights: str | None
     count: int

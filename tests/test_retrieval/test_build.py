@@ -33,7 +33,9 @@ def test_index_json_describes_the_index(toy_index_dir, two_class, toy):
     assert (about["count"], about["splits"]) == (180, {"train": 60, "val": 60, "test": 60})
     assert (about["dataset"], about["dataset_source"]) == ("two", str(two_class))
     assert about["synthetic"] is True
-    assert about["settings"] == {"split": "all", "limit": None, "batch_size": 64}
+    assert about["settings"] == {
+        "split": "all", "limit": None, "batch_size": 64, "kind": "auto", "memory_bytes": None,
+    }  # fmt: skip
     assert "faiss-cpu" in about["packages"]
     assert "Research use only" in about["disclaimer"]
 
