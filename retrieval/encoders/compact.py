@@ -62,13 +62,29 @@ class CompactEncoder(Encoder):
             dim=self.dim,
         )
 
+    def shrink(self, image: Pixels) -> Pixels:
+        """Return the grey square that the image tower looks at."""
+        return resize(to_grey(image), self._size)
+
     def unknown_words(self, text: str) -> UnknownWords:
         """Return the words of ``text`` that training never showed."""
         words, all_unknown = self._vocabulary.unknown(text)
         return UnknownWords(words=words, all_unknown=all_unknown)
 
     def _embed_image_batch(self, images: Sequence[Pixels]) -> Array:
-        grey = np.stack([resize(to_grey(image), self._size) for image in images])
+        maps = self._image_maps(images)
+        return np.asarray(maps.mean((1, 2)) @ self._weights["image.projection.weight"].T)
+
+    def _embed_patches(self, pixels: Pixels) -> Array:
+        # The projection of the mean is the mean of the projections (class activation maps, Zhou et
+        # al. 2016): an image's embedding is made of these, up to its length.
+        return np.asarray(
+            self._image_maps([pixels])[0] @ self._weights["image.projection.weight"].T
+        )
+
+    def _image_maps(self, images: Sequence[Pixels]) -> Array:
+        """Return what the convolutions see ``(B, rows, columns, channels)``."""
+        grey = np.stack([self.shrink(image) for image in images])
         hidden = grey[..., None].astype(np.float32) * (4.0 / 255.0) - 2.0  # (B, H, W, 1)
         stem, *blocks = self._blocks
         hidden = np.maximum(_convolve(hidden, *stem[0], stride=2), 0.0)
@@ -77,7 +93,7 @@ class CompactEncoder(Encoder):
             kept = _convolve(hidden, *shortcut, stride=stride) if shortcut else hidden
             hidden = np.maximum(_convolve(hidden, *main1, stride=stride), 0.0)
             hidden = np.maximum(_convolve(hidden, *main2) + kept, 0.0)
-        return np.asarray(hidden.mean((1, 2)) @ self._weights["image.projection.weight"].T)
+        return hidden
 
     def _embed_text_batch(self, texts: Sequence[str]) -> Array:
         weights = self._weights

@@ -1,0 +1,1 @@
+"""Embedding many images: decoded in workers, kept in shards, never computed twice."""
