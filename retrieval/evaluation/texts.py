@@ -12,7 +12,7 @@ from retrieval.config import EvaluateConfig
 from retrieval.encoders.base import Encoder, UnknownWords
 from retrieval.evaluation.bootstrap import Sampled
 from retrieval.evaluation.figure_rows import Block, MeasuredProtocol, make_rows
-from retrieval.evaluation.images import groups_of, labelled
+from retrieval.evaluation.image_queries import groups_of, labelled
 from retrieval.evaluation.measures import Measure, expect_all, measure_all, measures_at
 from retrieval.evaluation.metrics import Floats
 from retrieval.evaluation.ranking import check_top_k, rank_gallery
@@ -40,7 +40,7 @@ def evaluate_texts(
         InputError: When the gallery is smaller than the largest k, or the encoder reads no text.
     """
     index.check_encoder(encoder)
-    rows, gaps = labelled(index, index.items.split_rows(config.split))
+    rows, gaps = labelled(index.items, index.items.split_rows(config.split))
     check_top_k(max(config.top_ks), len(rows), index.name, config.split)
     gallery = Relevance([str(index.items.column("label")[row]) for row in rows])
     prompts = {label: prompts_for(label) for label in gallery.labels}
@@ -48,7 +48,7 @@ def evaluate_texts(
     unmeasured = [label for label, found in unknown.items() if all(u.all_unknown for u in found)]
     measured = {label: texts for label, texts in prompts.items() if label not in unmeasured}
     rankings = _rankings(index, rows, encoder, measured, gallery)
-    groups = groups_of(index, rows)
+    groups = groups_of(index.items, rows)
     measures = measures_at(config.top_ks)
     figures, samples = _figures(rankings, measures, groups, config.seed) if rankings else ((), {})
     result = ProtocolResult(
