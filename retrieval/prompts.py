@@ -34,7 +34,8 @@ TEMPLATES = (
 
 def templates_for(modality: str) -> tuple[str, ...]:
     """Return the templates of a prompt ensemble for one kind of image, ``{words}`` still open."""
-    name = modality or "medical image"
+    # What drew the image is not in it, and "blood smear, microscopy" is no noun.
+    name = modality.partition(",")[0].removeprefix("synthetic ").strip() or "medical image"
     return tuple(template.replace("{modality}", name) for template in TEMPLATES)
 
 

@@ -25,11 +25,6 @@ def print_search(result: SearchResult, *, json: bool) -> None:
         columns=("rank", "similarity", "label", "split", "id", "text or path"),
         title=_title(result),
     )  # fmt: skip
-    if result.left_out:
-        print_table(
-            ((row.id, row.like, row.similarity, row.why) for row in result.left_out),
-            columns=("left out", "like", "cosine", "why"),
-        )
     if result.vote:
         _print_vote(result.vote)
 
@@ -44,6 +39,9 @@ def _title(result: SearchResult) -> str:
         lines.append(f"where {result.where}")
     if result.templates:
         lines.append("words stand for the mean of: " + "; ".join(result.templates))
+    for why in dict.fromkeys(row.why for row in result.left_out):
+        count = sum(row.why == why for row in result.left_out)
+        lines.append(f"left out for {why}: {count}; --json lists them")
     lines += [f"note: {text}" for text in result.notes]
     if result.warning:
         lines.append(f"warning: {result.warning}")

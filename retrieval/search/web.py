@@ -29,9 +29,11 @@ def is_url(text: str) -> bool:
 
 def shown_url(url: str) -> str:
     """Return an address without what may be secret: user, password, query and fragment."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    return f"{parts.scheme}://{host}{parts.path}"
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "a web address that cannot be read"
+    return f"{parts.scheme}://{parts.hostname or ''}{parts.path}"
 
 
 def fetch_image(url: str) -> Pixels:
