@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from classify.config import TrainConfig
-from classify.embedders import provide_embedders
 from classify.ledger import meets_test, record_evaluation
 from classify.predict import load_classifier
 from classify.runs import dataset_key, find_train_run
@@ -23,7 +22,7 @@ from medx.core.images import Image, Pixels, read_image
 from medx.core.values import Hit, Prediction
 from medx.datasets.catalog import load_dataset
 from medx.datasets.manifest import Dataset, Record
-from medx.embedder import load_embedder
+from medx.embedder import join_subsystems
 from reportgen.evidence import Evidence
 from reportgen.item import ReportItem
 from reportgen.samples import Candidate, SampleKind, choose_samples
@@ -31,7 +30,7 @@ from retrieval.gallery import Gallery
 from retrieval.index.related import related_ids
 from retrieval.search.queries import id_search, image_search
 
-provide_embedders(load_embedder)
+join_subsystems()
 
 #: Neighbours come from here, so that no image is explained by another of its own split.
 GALLERY_SPLIT = "train"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -40,7 +41,7 @@ class Gallery:
         Raises:
             IndexMismatchError: When its weights or preprocessing are not those of the index.
         """
-        made_by, config = self.index.description.encoder, self._config
+        made_by, config = self.index.description.encoder, self._with_weights()
         if config.precision not in (None, made_by.precision):
             raise IndexMismatchError(
                 f"index {self.index.name} was built at {made_by.precision}, "
@@ -57,6 +58,13 @@ class Gallery:
         encoder.reason = self.encoder_reason
         self.index.check_encoder(encoder)
         return encoder
+
+    def _with_weights(self) -> GalleryConfig:
+        """Return the settings with the folder of weights that the index names, if it is there."""
+        own = self.index.description.encoder_weights
+        if self._config.weights is not None or own is None or not Path(own).exists():
+            return self._config
+        return replace(self._config, weights=Path(own))
 
     def search(
         self,
@@ -111,6 +119,7 @@ def open_gallery(config: GalleryConfig | None = None, **options: Any) -> Gallery
     index = GalleryIndex.load(index_dir)
     command = build_command(source, choice.name, config.weights)
     _check_same(index, source, digest, command)
+    _check_alone(index, command)
     _check_whole(index, command)
     return Gallery(index, config, choice.reason)
 
@@ -126,7 +135,17 @@ def _check_same(index: GalleryIndex, source: str, digest: str | None, command: s
     if digest and built_from and digest != built_from:
         raise InputError(
             f"index {index.name} is out of date: {source} has changed since it was built",
-            hint=f"build it again: {command}; or use it as it is: --index {index.name}",
+            hint=f"bring it up to date: medx retrieve update {shlex.quote(index.name)}; "
+            f"or use it as it is: --index {index.name}",
+        )
+
+
+def _check_alone(index: GalleryIndex, command: str) -> None:
+    if also := [origin.name for origin in index.description.also]:
+        raise InputError(
+            f"index {index.name} holds images of other datasets, too ({', '.join(also)})",
+            hint=f"use it on purpose: --index {index.name}; or build one of this dataset alone: "
+            f"{command} --name OTHER, then pass --index OTHER",
         )
 
 
@@ -147,10 +166,11 @@ def _open_named(config: GalleryConfig, name: str) -> Gallery:
     made_by = index.description.encoder.name
     if config.encoder == AUTO:
         return Gallery(index, config, f"auto: index {index.name} was built by it")
-    asked = choose_encoder(config.encoder).name
+    own = index.description.encoder_weights
+    weights = config.weights or (Path(own) if own else None)
+    asked = choose_encoder(config.encoder, weights=weights).name
     if asked != made_by:
         command = build_command(index.description.dataset_source, asked, config.weights)
-        own = index.description.encoder_weights
         same = f"--encoder {made_by}" + (f" --weights {own}" if own else "")
         raise IndexMismatchError(
             f"index {index.name} was built by {made_by}, not by {asked}",
@@ -180,7 +200,7 @@ def _build(config: GalleryConfig, encoder: str, source: str, index_dir: Path) ->
     made_up = " synthetic" if dataset.synthetic else ""
     note(f"no index {index_dir.name} yet: building it from {len(dataset)}{made_up} images, once")
     built_by = load_encoder(
-        encoder,
+        encoder if config.encoder == AUTO else config.encoder,
         weights=config.weights,
         device=config.device,
         runtime=config.runtime,

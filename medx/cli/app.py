@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 from medx.cli import classify, data, demo, models, report, retrieve
 from medx.core.console import stderr
 from medx.core.errors import MedxError
+from medx.embedder import join_subsystems
 
 
 class _Commands(TyperGroup):
@@ -38,6 +39,7 @@ app.add_typer(retrieve.app, name="retrieve")
 app.add_typer(report.app, name="report")
 app.add_typer(models.app, name="models")
 app.command("demo")(demo.demo)
+join_subsystems()
 
 
 def _print_version(wanted: bool) -> None:

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from classify.config import TrainConfig
-from classify.embedders import provide_embedders
 from medx.cli import classify_tables as tables
 from medx.cli.classify_card import card
 from medx.cli.classify_compare import compare
@@ -36,7 +35,6 @@ from medx.cli.options import (
     given_options,
 )
 from medx.core.device import Device
-from medx.embedder import load_embedder
 
 app = typer.Typer(help="Train a classifier, measure it, use it.", no_args_is_help=True)
 app.command()(evaluate)
@@ -49,7 +47,6 @@ app.command()(export)
 app.command()(card)
 app.command()(sweep)
 app.command("find-lr")(find_lr)
-provide_embedders(load_embedder)
 
 
 @app.command()

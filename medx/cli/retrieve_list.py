@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from medx.cli.options import (
-    JsonOption,
-)
+from medx.cli.options import JsonOption
+from medx.cli.retrieve_encoders import WORDS
 
 
 def list_indexes(json: JsonOption = False) -> None:
@@ -17,16 +16,17 @@ def list_indexes(json: JsonOption = False) -> None:
         print_json(listing)
         return
     print_table(
-        ((e.name, "yes" if e.at_hand else "no", e.summary) for e in listing.encoders),
+        ((e.name, WORDS[e.at_hand], e.summary) for e in listing.encoders),
         columns=("encoder", "weights at hand", "what"),
     )
     print_table(
         (
             (i.name, i.encoder, i.dataset, {True: "yes", False: "no"}.get(bool(i.synthetic)),
              i.count, ", ".join(f"{s} {n}" for s, n in (i.splits or {}).items()),
-             f"{i.megabytes:.1f} MB", i.problem or "")
+             i.kind, i.segments, i.removed, f"{i.megabytes:.1f} MB", i.problem or "")
             for i in listing.indexes
         ),
-        columns=("index", "encoder", "dataset", "synthetic", "images", "splits", "size", "problem"),
+        columns=("index", "encoder", "dataset", "synthetic", "images", "splits", "kind", "segments",
+                 "removed", "size", "problem"),
         title=f"indexes in {listing.index_dir}",
     )  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from retrieval.encoders import ENCODERS
+from retrieval.encoders import ENCODERS, shown_name
 from retrieval.encoders.runtimes import PRECISIONS, RUNTIMES
 from retrieval.index.kinds import KINDS
 
@@ -15,13 +15,14 @@ EncoderOption = Annotated[
     str,
     typer.Option(
         "--encoder",
-        help=f"auto or {', '.join(ENCODERS)}. auto takes BiomedCLIP when its weights are at hand, "
-        "else compact.",
+        help=f"auto, {', '.join(map(shown_name, ENCODERS))}. auto takes what --weights holds, "
+        "else BiomedCLIP when its weights are at hand, else compact.",
         autocompletion=lambda: ["auto", *ENCODERS],
     ),
 ]
 WeightsOption = Annotated[
-    Path | None, typer.Option("--weights", help="Local folder with the encoder's weights.")
+    Path | None,
+    typer.Option("--weights", help="Local folder, or file, with the encoder's weights."),
 ]
 RuntimeOption = Annotated[
     str,

@@ -14,7 +14,7 @@ def missing_files(folder: Path) -> list[str]:
 
     A tokenizer is needed where the config names one; others are open_clip's own.
     """
-    wanted = {"weights": OPEN_CLIP_WEIGHTS}
+    wanted: dict[str, tuple[str, ...]] = {"weights": OPEN_CLIP_WEIGHTS}
     if names_tokenizer(folder):
         wanted["tokenizer"] = TOKENIZERS
     lacking = [] if (folder / OPEN_CLIP_CONFIG).is_file() else [OPEN_CLIP_CONFIG]

@@ -8,7 +8,7 @@ tower learned only from its class token, so such a map is a hint at best: Li et 
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -48,4 +48,4 @@ def _own_patches(visual: Any, inputs: Tensor) -> Tensor | None:
 
 def _as_grid(tokens: Tensor, size: tuple[int, int]) -> Tensor:
     rows, columns = size
-    return cast(Tensor, torch.unflatten(tokens, 1, (rows, columns)))
+    return torch.unflatten(tokens, 1, (rows, columns))

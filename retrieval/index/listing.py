@@ -4,21 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pydantic import Field
+
 from medx.core import settings
 from medx.core.errors import MedxError
 from medx.core.values import Value
-from retrieval.encoders import ENCODERS
-from retrieval.encoders.biomedclip_files import find_biomedclip
+from retrieval.encoders.listing import EncoderInfo, list_encoders
 from retrieval.index.description import load_description
+from retrieval.index.kinds import Kind
 from retrieval.index.locate import known_indexes
-
-
-class EncoderEntry(Value):
-    """One registered encoder."""
-
-    name: str
-    summary: str
-    at_hand: bool
 
 
 class IndexEntry(Value):
@@ -30,6 +24,9 @@ class IndexEntry(Value):
     synthetic: bool | None = None
     count: int | None = None
     splits: dict[str, int] | None = None
+    kind: Kind | None = None
+    segments: int | None = None
+    removed: int | None = Field(default=None, description="Removed images that are still stored.")
     megabytes: float
     problem: str | None = None
 
@@ -38,24 +35,18 @@ class RetrievalListing(Value):
     """What ``medx retrieve list`` shows."""
 
     schema_version: int = 1
-    encoders: tuple[EncoderEntry, ...]
+    encoders: tuple[EncoderInfo, ...]
     index_dir: str
     indexes: tuple[IndexEntry, ...]
 
 
 def list_retrieval() -> RetrievalListing:
     """Return the encoders and the indexes of the index directory, damaged ones marked."""
-    encoders = [
-        EncoderEntry(
-            name=name,
-            summary=ENCODERS.entry(name).summary,
-            at_hand=name != "biomedclip" or find_biomedclip() is not None,
-        )
-        for name in ENCODERS
-    ]
     folder = settings.index_dir()
     indexes = [_describe(folder / name) for name in known_indexes()]
-    return RetrievalListing(encoders=tuple(encoders), index_dir=str(folder), indexes=tuple(indexes))
+    return RetrievalListing(
+        encoders=list_encoders().encoders, index_dir=str(folder), indexes=tuple(indexes)
+    )
 
 
 def _describe(index_dir: Path) -> IndexEntry:
@@ -71,5 +62,8 @@ def _describe(index_dir: Path) -> IndexEntry:
         synthetic=about.synthetic,
         count=about.count,
         splits=about.splits,
+        kind=about.kind,
+        segments=len(about.segments),
+        removed=sum(segment.removed for segment in about.segments),
         megabytes=size,
     )

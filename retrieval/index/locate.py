@@ -17,7 +17,7 @@ def index_name(dataset: str, encoder: str, precision: str = FULL_PRECISION) -> s
 
     One of a lower precision has that at its end.
     """
-    name = f"{safe_name(dataset)}-{encoder}"
+    name = f"{safe_name(dataset)}-{safe_name(encoder)}"
     return name if precision == FULL_PRECISION else f"{name}-{precision}"
 
 
