@@ -69,6 +69,9 @@ class Encoder(ABC):
     #: False for an encoder that knows no words: its text methods raise ``InputError``.
     supports_text: bool = True
 
+    #: False for an encoder whose numbers torch does not compute.
+    on_torch: ClassVar[bool] = True
+
     #: True when the subclass reads weights from a folder the user names.
     takes_weights: ClassVar[bool] = False
 

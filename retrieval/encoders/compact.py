@@ -34,6 +34,7 @@ class CompactEncoder(Encoder):
 
     name = "compact"
     takes_weights = True
+    on_torch = False
 
     def __init__(self, folder: Path | None = None) -> None:
         folder = folder or Path(str(resources.files("retrieval"))) / "weights"

@@ -40,14 +40,14 @@ class ExportedEncoder(Encoder):
         self.description = load_export(folder)
         self.name = self.description.encoder.name
         self.dim = self.description.encoder.dim
-        self._folder = folder
-        self._runtime = runtime
-        self._precision = precision
+        self.folder = folder
+        self.runtime = runtime
+        self.precision = precision
 
     @property
     def fingerprint(self) -> Fingerprint:
         """That of the original; at a lower precision one of its own."""
-        return self.description.encoder.model_copy(update={"precision": self._precision})
+        return self.description.encoder.model_copy(update={"precision": self.precision})
 
     def shrink(self, image: Pixels) -> Pixels:
         """Return the image at the size of the model's input."""
@@ -71,7 +71,7 @@ class ExportedEncoder(Encoder):
         )
 
     def _parts(self, items: Sequence[str] | Sequence[Pixels]) -> list[Sequence[Any]]:
-        return [[item] for item in items] if self._precision == "int8" else [items]
+        return [[item] for item in items] if self.precision == "int8" else [items]
 
     @cached_property
     def _image(self) -> Run:
@@ -83,11 +83,11 @@ class ExportedEncoder(Encoder):
 
     @cached_property
     def _tokenizer(self) -> Tokenizer:
-        return open_tokenizer(self._folder / TOKENIZER_FILE, self.description.text_steps)
+        return open_tokenizer(self.folder / TOKENIZER_FILE, self.description.text_steps)
 
     def _open(self, tower: str) -> Run:
-        if self._runtime == "openvino":
-            return open_openvino(self._folder / tower_file(tower, "fp32"), self._precision)
+        if self.runtime == "openvino":
+            return open_openvino(self.folder / tower_file(tower, "fp32"), self.precision)
         # A query embeds one text and ends; images come by the thousand.
         repack = tower == "image"
-        return open_onnx(self._folder / tower_file(tower, self._precision), repack=repack)
+        return open_onnx(self.folder / tower_file(tower, self.precision), repack=repack)

@@ -13,6 +13,7 @@ from retrieval.encoders.base import Encoder, Fingerprint
 from retrieval.encoders.runtimes import PRECISIONS, RUNTIMES
 from retrieval.encoders.runtimes.exported_encoder import ExportedEncoder
 from retrieval.encoders.runtimes.exported_files import holds_export, is_ready
+from retrieval.encoders.runtimes.fidelity import Fidelity, Sample
 from retrieval.encoders.runtimes.fidelity_check import check_fidelity
 from retrieval.encoders.runtimes.sources import dir_of_encoder, find_export_dir
 
@@ -96,18 +97,33 @@ def load_at_runtime(
 
         folder = prepare_export(partial(load, "cpu"), folder, precision=precision)
     encoder = ExportedEncoder(folder, runtime=runtime, precision=precision)
-    check_fidelity(
-        encoder,
-        partial(ExportedEncoder, folder),
-        folder,
-        runtime=runtime,
-        precision=precision,
-        compared_with="onnx fp32",
-    )
+    measure_export(encoder)
     return encoder
 
 
+def measure_export(encoder: ExportedEncoder, sample: Sample | None = None) -> Fidelity:
+    """Return how near an exported encoder stays to fp32; measured when not yet known.
+
+    Args:
+        encoder: At any runtime and precision.
+        sample: What to measure on, known or not; None takes synthetic radiographs.
+    """
+    return check_fidelity(
+        encoder,
+        partial(ExportedEncoder, encoder.folder),
+        encoder.folder,
+        runtime=encoder.runtime,
+        precision=encoder.precision,
+        compared_with="onnx fp32",
+        sample=sample,
+    )
+
+
 def _at_bf16(encoder: Encoder, folder: Path | None, device: str) -> Encoder:
+    if not encoder.on_torch:
+        raise InputError(
+            f"encoder {encoder.name!r} computes in fp32 alone", hint="leave --precision out"
+        )
     from retrieval.encoders.runtimes.autocast import AutocastEncoder
 
     lowered = AutocastEncoder(encoder, device=device)
