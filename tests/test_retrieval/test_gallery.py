@@ -108,7 +108,7 @@ def test_a_dataset_that_changed_asks_for_a_new_index(two_class, tmp_path, change
         (folder / "images" / "val-normal-000.png").unlink()
     with pytest.raises(InputError, match=r"two-toy is out of date: .* has changed") as raised:
         open_gallery(config)
-    assert f"medx retrieve build --dataset {folder} --encoder toy;" in raised.value.hint
+    assert "medx retrieve update two-toy;" in raised.value.hint
     assert len(open_gallery(GalleryConfig(index="two-toy")).index) == 180
 
 

@@ -1,0 +1,59 @@
+"""``medx retrieve add``: images into an index that is there."""
+
+from __future__ import annotations
+
+from medx.cli.options import (
+    BatchSizeOption,
+    DataDirOption,
+    DatasetOption,
+    DeviceOption,
+    JsonOption,
+    OfflineOption,
+    SplitOption,
+)
+from medx.cli.retrieve_change_lines import print_change
+from medx.cli.retrieve_options import (
+    EncoderOption,
+    IndexArgument,
+    NoWaitOption,
+    PrecisionOption,
+    RuntimeOption,
+    WeightsOption,
+)
+from medx.core.device import Device
+from retrieval.config import BuildConfig, GalleryConfig
+
+
+def add(
+    index: IndexArgument,
+    dataset: DatasetOption = None,
+    data_dir: DataDirOption = None,
+    split: SplitOption = BuildConfig.split,
+    encoder: EncoderOption = GalleryConfig.encoder,
+    weights: WeightsOption = GalleryConfig.weights,
+    runtime: RuntimeOption = GalleryConfig.runtime,
+    precision: PrecisionOption = GalleryConfig.precision,
+    device: DeviceOption = Device.auto,
+    batch_size: BatchSizeOption = BuildConfig.batch_size,
+    no_wait: NoWaitOption = False,
+    offline: OfflineOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Add a dataset's images that an index lacks; what it has stays as it is."""
+    from medx.datasets.catalog import default_dataset, load_dataset
+    from retrieval.gallery import open_gallery
+    from retrieval.index.locate import find_index_dir
+    from retrieval.store.images import add_images
+
+    folder = find_index_dir(index)
+    gallery = open_gallery(
+        GalleryConfig(
+            index=str(folder.absolute()), encoder=encoder, weights=weights, runtime=runtime,
+            precision=precision, device=device.value,
+        )
+    )  # fmt: skip
+    images = load_dataset(dataset or default_dataset(data_dir), data_dir=data_dir)
+    result = add_images(
+        folder, images, gallery.encoder, split=split, batch_size=batch_size, wait=not no_wait
+    )
+    print_change(result, json=json)

@@ -1,0 +1,51 @@
+"""``medx retrieve compact``: an index becomes one segment."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from medx.cli.options import JsonOption
+from medx.cli.retrieve_options import IndexArgument, MemoryOption, NoWaitOption
+from retrieval.index.kinds import KINDS
+
+
+def compact(
+    index: IndexArgument,
+    kind: Annotated[
+        str | None,
+        typer.Option(
+            "--kind",
+            help=f"auto, {', '.join(KINDS)}. [default: what the index was built with]",
+            autocompletion=lambda: ["auto", *KINDS],
+            show_default=False,
+        ),
+    ] = None,
+    memory: MemoryOption = None,
+    no_wait: NoWaitOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Rewrite an index into one segment of a kind and give back the room of removed images."""
+    from medx.core.console import print_json, print_line
+    from medx.core.words import many
+    from retrieval.index.kinds import memory_bytes
+    from retrieval.index.locate import find_index_dir
+    from retrieval.store.compact import compact_index
+
+    result = compact_index(
+        find_index_dir(index),
+        kind=kind,
+        memory_bytes=memory_bytes(memory) if memory else None,
+        wait=not no_wait,
+    )
+    if json:
+        print_json(result)
+        return
+    print_line(
+        f"index {result.index}: {many(result.count, 'image')} in "
+        f"{many(result.segments, 'segment')} ({result.segments_before} before), "
+        f"{many(result.dropped, 'removed vector')} dropped, "
+        f"{result.megabytes_before:.1f} -> {result.megabytes:.1f} MB"
+    )
+    print_line(f"kind {result.tuning or f'{result.kind}: every search is exact'}")

@@ -1,0 +1,45 @@
+"""``medx retrieve info``: what one index holds."""
+
+from __future__ import annotations
+
+from medx.cli.options import JsonOption
+from medx.cli.retrieve_options import IndexArgument
+
+
+def info(index: IndexArgument, json: JsonOption = False) -> None:
+    """Show what an index holds, what made it, and its segments."""
+    from medx.core.console import note, print_json, print_table
+    from retrieval.index.locate import find_index_dir
+    from retrieval.store.info import describe_index
+
+    about = describe_index(find_index_dir(index))
+    if json:
+        print_json(about)
+        return
+    made_up = " (synthetic)" if about.synthetic else ""
+    print_table(
+        (
+            ("images", f"{about.count}{made_up}"),
+            ("splits", ", ".join(f"{name} {n}" for name, n in about.splits.items())),
+            ("encoder", about.encoder),
+            ("weights", about.encoder_weights or "in their usual place"),
+            ("kind", about.tuning or about.kind),
+            ("size", f"{about.megabytes:.1f} MB"),
+            ("columns", ", ".join(about.columns)),
+            ("created", about.created),
+            ("changed", f"{about.changed} (state {about.generation})"),
+        ),
+        columns=("", ""),
+        title=f"index {about.index} in {about.index_dir}",
+    )
+    print_table(
+        ((o.name, o.split, o.limit, o.modality, ", ".join(o.classes), o.source)
+         for o in about.origins),
+        columns=("dataset", "split", "limit", "modality", "classes", "from"),
+    )  # fmt: skip
+    print_table(
+        ((s.name, s.images, s.removed, s.kind, f"{s.megabytes:.1f} MB") for s in about.segments),
+        columns=("segment", "images", "removed", "kind", "size"),
+    )
+    if about.advice:
+        note(about.advice)

@@ -1,0 +1,67 @@
+"""``medx retrieve update``: an index follows its datasets."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from medx.cli.options import (
+    BatchSizeOption,
+    DataDirOption,
+    DeviceOption,
+    JsonOption,
+    OfflineOption,
+)
+from medx.cli.retrieve_change_lines import print_change
+from medx.cli.retrieve_options import (
+    EncoderOption,
+    IndexArgument,
+    NoWaitOption,
+    PrecisionOption,
+    RuntimeOption,
+    WeightsOption,
+)
+from medx.core.device import Device
+from retrieval.config import BuildConfig, GalleryConfig
+
+
+def update(
+    index: IndexArgument,
+    dataset: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--dataset",
+            help="Only this one of the index's datasets, also where it has moved; may be "
+            "repeated. [default: all of them]",
+            show_default=False,
+        ),
+    ] = None,
+    data_dir: DataDirOption = None,
+    encoder: EncoderOption = GalleryConfig.encoder,
+    weights: WeightsOption = GalleryConfig.weights,
+    runtime: RuntimeOption = GalleryConfig.runtime,
+    precision: PrecisionOption = GalleryConfig.precision,
+    device: DeviceOption = Device.auto,
+    batch_size: BatchSizeOption = BuildConfig.batch_size,
+    no_wait: NoWaitOption = False,
+    offline: OfflineOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Make an index hold what its datasets hold now: new, changed and deleted images."""
+    from medx.datasets.catalog import load_dataset
+    from retrieval.gallery import open_gallery
+    from retrieval.index.locate import find_index_dir
+    from retrieval.store.images import update_images
+
+    folder = find_index_dir(index)
+    gallery = open_gallery(
+        GalleryConfig(
+            index=str(folder.absolute()), encoder=encoder, weights=weights, runtime=runtime,
+            precision=precision, device=device.value,
+        )
+    )  # fmt: skip
+    names = dataset or [origin.source for origin in gallery.index.description.origins]
+    images = [load_dataset(name, data_dir=data_dir) for name in names]
+    result = update_images(folder, images, gallery.encoder, batch_size=batch_size, wait=not no_wait)
+    print_change(result, json=json)
