@@ -45,7 +45,7 @@ EXAMPLE = "write it like: label = 'pneumonia' and split in ('train', 'val') and 
 SAME_AS = {"==": "=", "<>": "!="}
 TOKEN = re.compile(
     rf"""(?P<space>\s+)
-    |(?P<number>[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?(?!\w))
+    |(?P<number>[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?(?!\w))
     |(?P<word>{PLAIN_NAME.pattern})
     |(?P<text>'(?:[^']|'')*'|"(?:[^"]|"")*")
     |(?P<name>`(?:[^`]|``)+`)
@@ -207,7 +207,7 @@ class _Parser:
 
     def _number(self, token: Token) -> int | float:
         value = float(token.text)
-        whole = re.fullmatch(r"[+-]?\d+", token.text)
+        whole = re.fullmatch(r"[+-]?[0-9]+", token.text)
         if math.isinf(value) or (whole and abs(value) >= LARGEST_WHOLE):
             self._fail("too large a number to compare exactly; put it in quotes", token)
         return int(token.text) if whole else value
