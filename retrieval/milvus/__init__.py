@@ -1,0 +1,1 @@
+"""Galleries in Milvus: the same commands and answers past one machine."""

@@ -1,0 +1,138 @@
+"""What is known of the images of a Milvus gallery, fetched when it is asked for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from medx.core.errors import InputError, UnknownNameError
+from retrieval.index.items import Item, Items
+from retrieval.milvus.filters import ABSENT
+from retrieval.milvus.part import Part, places_of
+from retrieval.milvus.rows import ITEM_FIELDS, to_items
+
+#: Single rows that are remembered.
+MOST_REMEMBERED = 100_000
+
+
+class MilvusItems(Items):
+    """The rows of a gallery; single ones come from the server, a whole column fetches all once."""
+
+    def __init__(
+        self,
+        part: Part,
+        columns: Sequence[str],
+        *,
+        within: MilvusItems | None = None,
+    ) -> None:
+        """Look at some rows of a collection.
+
+        Args:
+            part: Which they are.
+            columns: All that is known of an image; filters may name these.
+            within: Items that hold these, should they be fetched already.
+        """
+        self.columns = tuple(columns)
+        self._part = part
+        self._within = within
+        self._remembered: dict[int, Item] = {}
+        self._rows_by_id: dict[str, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._part)
+
+    @property
+    def fetched(self) -> bool:
+        """True when all rows are here."""
+        return "table" in vars(self)
+
+    @cached_property
+    def table(self) -> pa.Table:
+        """All rows, fetched once."""
+        if self._within is not None and self._within.fetched:
+            places = self._part.numbering.places()
+            return self._within.take(self._within.rows_at(places)).table
+        rows = [row for page in self._part.pages("", ITEM_FIELDS) for row in page]
+        if len(rows) != len(self):
+            raise InputError(
+                f"the gallery changed while it was read: {len(rows)} images where {len(self)} were",
+                hint="run the command again",
+            )
+        order = np.argsort(self.rows_at(places_of(rows)))
+        return to_items(rows, self.columns).table.take(pa.array(order))
+
+    def rows_at(self, places: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Return the rows at some places of the collection, -1 where there is none."""
+        return self._part.numbering.rows(places)
+
+    def places(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Return where some rows stand in the collection."""
+        return self._part.numbering.places(rows)
+
+    def splits_of(self, rows: npt.NDArray[np.int64]) -> Counter[str]:
+        """Return how many of some rows each split holds."""
+        if self.fetched:
+            return Counter(self.take(rows).splits)
+        found = self._part.collection.at_places(self.places(rows), ["split"])
+        return Counter("-" if row["split"] in ("", ABSENT) else row["split"] for row in found)
+
+    def __contains__(self, record_id: object) -> bool:
+        return isinstance(record_id, str) and bool(self.rows_of([record_id]))
+
+    def row(self, record_id: str) -> int:
+        """Return the row of an id; raise ``UnknownNameError`` with an id that is there."""
+        found = self.rows_of([record_id])
+        if found:
+            return found[0]
+        error = UnknownNameError("id", record_id, [])
+        if len(self):
+            error.hint = f"ids look like {self.item(0).id!r}"
+        raise error
+
+    def rows_of(self, ids: Iterable[str]) -> list[int]:
+        """Return the rows of the ids that are indexed, leaving out the others."""
+        names = list(ids)
+        if self.fetched:
+            return super().rows_of(names)
+        strange = [name for name in names if name not in self._rows_by_id]
+        if strange:
+            known = self._part.with_ids(strange)
+            self._rows_by_id |= {name: known.get(name, -1) for name in strange}
+        rows_by_id = (self._rows_by_id[name] for name in names)
+        return [row for row in rows_by_id if row >= 0]
+
+    def remember(self, rows: npt.NDArray[np.int64]) -> None:
+        """Fetch some rows at once, for ``item`` to return them."""
+        missing = [] if self.fetched else [r for r in rows.tolist() if r not in self._remembered]
+        if not missing:
+            return
+        if len(self._remembered) > MOST_REMEMBERED:
+            self._remembered.clear()
+            missing = rows.tolist()
+        places = self._part.numbering.places(np.array(missing, np.int64))
+        found = self._part.collection.at_places(places, ITEM_FIELDS)
+        items = to_items(found, self.columns)
+        numbers = self.rows_at(places_of(found))
+        self._remembered |= {int(row): items.item(i) for i, row in enumerate(numbers)}
+
+    def item(self, row: int) -> Item:
+        """Return one row.
+
+        Raises:
+            InputError: When it was removed since the gallery was opened.
+        """
+        if self.fetched:
+            return super().item(row)
+        self.remember(np.array([row], np.int64))
+        try:
+            return self._remembered[int(row)]
+        except KeyError:
+            raise InputError(
+                "an image was removed from the gallery while it was searched",
+                hint="run the command again",
+            ) from None

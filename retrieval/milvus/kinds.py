@@ -1,0 +1,57 @@
+"""The kinds of index that medx knows, as Milvus calls them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final
+
+#: What ``medx`` calls a kind and what Milvus does.
+MILVUS_KINDS: Final = {
+    "flat": "FLAT",
+    "hnsw": "HNSW",
+    "ivf-sq8": "IVF_SQ8",
+    "ivf-pq": "IVF_PQ",
+}
+#: Kinds of which milvus-lite builds what it says it does.
+LITE_KINDS: Final = ("flat", "hnsw", "ivf-sq8")
+#: Kinds whose similarities are those of compressed vectors and have to be computed again.
+COMPRESSED: Final = ("ivf-sq8", "ivf-pq")
+#: Up to here ``auto`` compares every vector.
+FLAT_UP_TO = 100_000
+#: Candidates that are compared again for each wanted hit of a compressed kind.
+CANDIDATES = 8
+
+
+def choose_kind(count: int) -> tuple[str, str]:
+    """Return the kind that ``auto`` takes for so many vectors, and why."""
+    if count <= FLAT_UP_TO:
+        return "flat", f"comparing all of up to {FLAT_UP_TO} vectors is fast and exact"
+    return "hnsw", f"more than {FLAT_UP_TO} vectors"
+
+
+def build_params(kind: str, count: int, dim: int) -> dict[str, Any]:
+    """Return what ``add_index`` takes for a kind over ``count`` vectors."""
+    lists = min(65_536, max(1, round(4 * math.sqrt(count))))
+    params: dict[str, Any] = {
+        "flat": {},
+        "hnsw": {"M": 32, "efConstruction": 200},
+        "ivf-sq8": {"nlist": lists},
+        "ivf-pq": {"nlist": lists, "m": _subvectors(dim), "nbits": 8},
+    }[kind]
+    return {"index_type": MILVUS_KINDS[kind], "metric_type": "IP", "params": params}
+
+
+def search_params(kind: str, limit: int) -> dict[str, Any]:
+    """Return how widely a kind is searched for ``limit`` hits."""
+    params: dict[str, Any] = {
+        "flat": {},
+        "hnsw": {"ef": min(32_768, max(128, 2 * limit))},
+        "ivf-sq8": {"nprobe": 64},
+        "ivf-pq": {"nprobe": 64},
+    }[kind]
+    return {"metric_type": "IP", "params": params}
+
+
+def _subvectors(dim: int) -> int:
+    """Return the largest number of parts, at most one for four values, that divides ``dim``."""
+    return next(parts for parts in range(max(1, dim // 4), 0, -1) if dim % parts == 0)

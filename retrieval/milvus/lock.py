@@ -1,0 +1,114 @@
+"""One writer at a time on a server that has no locks: an empty collection stands for one.
+
+Only one of several clients that make a collection of one name, each with a description of its own,
+succeeds. In a milvus-lite file the file's own lock keeps other processes out.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from medx.core.console import note
+from medx.core.errors import InputError
+from medx.core.runs import now
+from retrieval.milvus.catalog import Catalog, alias_of
+from retrieval.milvus.connection import is_lite, translated
+
+POLL = 1.0
+
+
+@contextmanager
+def writing(catalog: Catalog, name: str, *, wait: bool = True) -> Iterator[None]:
+    """Hold the right to change a gallery.
+
+    Args:
+        catalog: Where it is.
+        name: Which it is.
+        wait: Wait, with a note, while somebody else changes it.
+
+    Raises:
+        InputError: When somebody else changes it and ``wait`` is False.
+    """
+    if is_lite(catalog.uri):
+        yield
+        return
+    lock = lock_name(name)
+    said = False
+    while not _take(catalog.client, lock):
+        holder = _holder(catalog.client, lock)
+        if _is_gone(holder):
+            break_lock(catalog, name)
+            continue
+        if not wait:
+            raise InputError(
+                f"gallery {name} is being changed ({holder})",
+                hint=f"try again later; if that process is gone: medx retrieve verify --backend "
+                f"milvus --uri {catalog.uri} --index {name} --break-lock",
+            )
+        if not said:
+            note(f"waiting: gallery {name} is being changed ({holder})")
+            said = True
+        time.sleep(POLL)
+    try:
+        yield
+    finally:
+        break_lock(catalog, name)
+
+
+def lock_name(name: str) -> str:
+    """Return the collection that stands for the right to change a gallery."""
+    return f"{alias_of(name)}_lock"
+
+
+def break_lock(catalog: Catalog, name: str) -> None:
+    """Give the right to change a gallery back, whoever has it."""
+    with translated(catalog.uri):
+        catalog.client.drop_collection(lock_name(name))
+
+
+def _take(client: Any, lock: str) -> bool:
+    from pymilvus import DataType, MilvusClient
+    from pymilvus.exceptions import MilvusException
+
+    mine = f"host {socket.gethostname()} process {os.getpid()} since {now()} {uuid.uuid4().hex}"
+    schema = MilvusClient.create_schema(description=mine)
+    schema.add_field("key", DataType.INT64, is_primary=True)
+    schema.add_field("vector", DataType.FLOAT_VECTOR, dim=2)
+    try:
+        client.create_collection(lock, schema=schema)
+    except MilvusException as error:
+        if client.has_collection(lock):
+            return False
+        if "exist" in str(error) or "duplicate" in str(error):
+            return False  # it went away just now
+        raise InputError(f"Milvus refuses a lock: {error}") from error
+    return bool(client.describe_collection(lock)["description"] == mine)
+
+
+def _holder(client: Any, lock: str) -> str:
+    from pymilvus.exceptions import MilvusException
+
+    try:
+        return str(client.describe_collection(lock)["description"]).rpartition(" ")[0]
+    except MilvusException:
+        return "somebody who has just finished"
+
+
+def _is_gone(holder: str) -> bool:
+    """Return True for a process of this machine that no longer runs."""
+    words = holder.split()
+    if words[:2] != ["host", socket.gethostname()] or words[2:3] != ["process"]:
+        return False
+    try:
+        os.kill(int(words[3]), 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return False
