@@ -7,6 +7,9 @@ from pathlib import Path
 
 AUTO = "auto"
 
+#: Shapes of an adapted encoder's head.
+HEADS = ("mlp", "linear")
+
 
 @dataclass(frozen=True, kw_only=True)
 class GalleryConfig:
@@ -136,6 +139,46 @@ class EvaluateConfig:
     top_ks: tuple[int, ...] = (1, 5, 10)
     errors: int = 12
     seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdaptConfig:
+    """How a small head is trained on the frozen embeddings of an encoder.
+
+    Args:
+        head: ``mlp`` adds a correction to each embedding, ``linear`` turns and stretches it.
+        hidden: Width of the correction.
+        dropout: Share of the hidden values left out in training.
+        temperature: Of the contrast between images (Khosla et al. 2020).
+        epochs: Passes over the train split; the best by val is kept, none of them included.
+        batch_size: Embeddings a step, every class as often as any other.
+        top_k: The k of the Precision@k that chooses the epoch.
+    """
+
+    head: str = "mlp"
+    hidden: int = 256
+    dropout: float = 0.1
+    temperature: float = 0.3
+    epochs: int = 20
+    batch_size: int = 512
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.01
+    top_k: int = 10
+    device: str = "auto"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.head not in HEADS:
+            raise ValueError(f"head must be one of {', '.join(HEADS)}, got {self.head!r}")
+        lowest = {"hidden": 1, "epochs": 1, "batch_size": 4, "top_k": 1, "seed": 0}
+        for name, low in lowest.items():
+            if getattr(self, name) < low:
+                raise ValueError(f"{name} must be >= {low}, got {getattr(self, name)}")
+        for name in ("temperature", "learning_rate"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be > 0, got {getattr(self, name)}")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout must be >= 0 and < 1, got {self.dropout}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from medx.cli.retrieve_adapt import adapt
 from medx.cli.retrieve_add import add
 from medx.cli.retrieve_build import build
 from medx.cli.retrieve_compact import compact
@@ -38,3 +39,4 @@ app.command()(merge)
 app.command()(verify)
 app.command("train-encoder")(train_encoder)
 app.command("export-encoder")(export_encoder)
+app.command()(adapt)

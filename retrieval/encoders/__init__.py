@@ -65,6 +65,12 @@ ENCODERS = Registry(
             text=False,
             licence="that of its training images",
         ),
+        "adapted": EncoderEntry(
+            "retrieval.encoders.adapted:AdaptedEncoder",
+            "another encoder with a head trained on your archive (`medx retrieve adapt`)",
+            member="FOLDER",
+            licence="that of the encoder below it and of its training images",
+        ),
         "compact": EncoderEntry(
             "retrieval.encoders.compact:CompactEncoder",
             "medx's own small dual encoder, weights inside the package, no torch needed",

@@ -17,6 +17,8 @@ def recognise_folder(folder: Path) -> tuple[str, str]:
     """
     if (folder / "compact.json").is_file():
         return "compact", "--weights holds a compact encoder"
+    if (folder / "adapter.json").is_file():
+        return f"adapted:{folder.resolve().name}", "--weights holds an adapted encoder"
     if isinstance(exported := _read(folder / "export.json").get("encoder"), dict):
         return str(exported.get("name")), "--weights holds an exported encoder"
     if isinstance(_read(folder / "model.json").get("classes"), list):

@@ -101,6 +101,6 @@ def _checked_name(name: str, weights: Path | None) -> str:
             f"{family} is a family of encoders: say which",
             hint=f"--encoder {shown_name(family)}, or a folder with --weights",
         )
-    if family == "classifier" and member:
-        return f"classifier:{Path(member).resolve().name}"
+    if family in ("classifier", "adapted") and member:
+        return f"{family}:{Path(member).resolve().name}"
     return name

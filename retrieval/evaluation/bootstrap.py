@@ -66,5 +66,15 @@ def bootstrap_means(
     return Sampled(_ratio(sums.sum(0), known.sum(0)), np.concatenate(samples))
 
 
+def mean_interval(
+    values: Floats, *, groups: Sequence[str] | None = None, seed: int = 0
+) -> Interval:
+    """Return the mean of ``(N,)`` finite values with its 95 % interval."""
+    interval = bootstrap_means(values[:, None], groups=groups, seed=seed).interval()
+    if interval is None:
+        raise ValueError("values must be finite")
+    return interval
+
+
 def _ratio(sums: Floats, counts: Floats) -> Floats:
     return np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)

@@ -38,6 +38,7 @@ from retrieval.encoders.vocabulary import Vocabulary
 from retrieval.training.batches import Batch, draw_batches, labelled_pool, phantom_pool
 from retrieval.training.captions import all_words
 from retrieval.training.compact_model import CompactArchitecture, CompactModel
+from retrieval.training.contrast import contrast
 
 WEIGHTS_FILE, ABOUT_FILE = "compact.safetensors", "compact.json"
 STATE_FILE = "training.safetensors"
@@ -170,16 +171,8 @@ def _loss(model: CompactModel, images: Tensor, batch: Batch, config: TrainEncode
     true, undecided = batch.true.to(image.device), batch.undecided.to(image.device)
     logits = (text @ image.T) * model.log_scale.exp().clamp(max=50.0)
     logits = logits.masked_fill(undecided, -1e4)
-    across = (_contrast(logits, true) + _contrast(logits.T, true.T)) / 2
+    across = (contrast(logits, true) + contrast(logits.T, true.T)) / 2
     itself = torch.eye(len(image), dtype=torch.bool, device=image.device)
     similar = (image @ image.T / config.temperature).masked_fill(itself, -1e4)
-    among = _contrast(similar, batch.alike.to(image.device) & ~itself)
+    among = contrast(similar, batch.alike.to(image.device) & ~itself)
     return across + config.image_weight * among
-
-
-def _contrast(logits: Tensor, positive: Tensor) -> Tensor:
-    """Return the mean over rows of the mean log-likelihood of their positives, negated."""
-    log_probs = logits.log_softmax(1)
-    count = positive.sum(1)
-    rows = -(log_probs * positive).sum(1) / count.clamp(min=1)
-    return rows[count > 0].mean()
