@@ -31,8 +31,9 @@ def print_search(result: SearchResult, *, json: bool) -> None:
 
 def _title(result: SearchResult) -> str:
     made_up = "SYNTHETIC " if result.synthetic else ""
+    part = "" if result.searched == result.count else f"{result.searched} of "
     lines = [
-        f"{result.query!r} among {result.count} {made_up}images of {result.dataset}"
+        f"{result.query!r} among {part}{result.count} {made_up}images of {result.dataset}"
         f" (encoder {result.encoder})"
     ]
     if result.where:

@@ -157,6 +157,14 @@ class Encoder(ABC):
         places = self._embed_patches(pixels)
         return normalize(places.reshape(-1, self.dim)).reshape(places.shape)
 
+    def patch_similarities(self, pixels: Pixels, direction: Embeddings) -> Embeddings:
+        """Return how well each place ``(rows, cols)`` of an image fits a unit vector ``(dim,)``.
+
+        Raises:
+            InputError: When the encoder cannot tell places apart.
+        """
+        return np.asarray(self.embed_patches(pixels) @ direction, np.float32)
+
     def patch_area(self, height: int, width: int) -> tuple[float, float, float, float]:
         """Return what ``embed_patches`` covers of an image: top, left, bottom, right as shares."""
         del height, width

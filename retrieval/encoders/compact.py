@@ -76,6 +76,14 @@ class CompactEncoder(Encoder):
         maps = self._image_maps(images)
         return np.asarray(maps.mean((1, 2)) @ self._weights["image.projection.weight"].T)
 
+    def patch_similarities(self, pixels: Pixels, direction: Array) -> Array:
+        """Return what each place ``(rows, cols)`` adds; their mean is the image's similarity.
+
+        Places of short embedding add little, which their cosine would hide.
+        """
+        places = self._embed_patches(pixels)
+        return np.asarray(places @ direction / np.linalg.norm(places.mean((0, 1))))
+
     def _embed_patches(self, pixels: Pixels) -> Array:
         # The projection of the mean is the mean of the projections (class activation maps, Zhou et
         # al. 2016): an image's embedding is made of these, up to its length.

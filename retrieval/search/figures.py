@@ -27,7 +27,7 @@ def save_search_figure(result: SearchResult, pictures: Pictures, path: Path) -> 
     lines = textwrap.wrap(shown_terms(result.terms), 26 * columns, max_lines=2, placeholder=" …")
     lines.append(f"{made_up}{result.dataset}, encoder {result.encoder}")
     if maps:
-        lines.append(f"colour: where the words fit, cosine {maps.low:.2f} to {maps.high:.2f}")
+        lines.append(f"colour: places most like the words, {maps.low:.2f} to {maps.high:.2f}")
     # Narrower, the title would be cut off.
     images_or_gaps = [*images, *[None] * (columns - len(images))]
     captions += [""] * (columns - len(captions))

@@ -1,4 +1,4 @@
-"""Where in an image a query's words fit: the similarity of each patch with them."""
+"""Where in an image a query's words fit, as far as its encoder tells places apart."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ Area = tuple[float, float, float, float]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class HeatMaps:
-    """Similarity of patches with the words of a query, on one scale for all images.
+    """How well places fit the words of a query, on one scale for all images.
 
     Args:
-        values: float32 ``(rows, cols)`` for each image, cosine.
+        values: float32 ``(rows, cols)`` for each image, as ``Encoder.patch_similarities``.
         areas: What each covers: top, left, bottom, right as shares of the image.
         low: Where colour begins: the median over all patches.
         high: The highest value of all patches.
@@ -50,7 +50,7 @@ def map_similarities(
     direction = words_direction(query)
     if not images:
         return None
-    values = [np.asarray(encoder.embed_patches(image) @ direction, np.float32) for image in images]
+    values = [encoder.patch_similarities(image, direction) for image in images]
     everything = np.concatenate([value.ravel() for value in values])
     return HeatMaps(
         values=tuple(values),

@@ -126,8 +126,9 @@ def _weight(term: QueryTerm) -> str:
 
 
 def _count_line(result: SearchResult) -> str:
-    among = many(result.count, "image")
-    line = f"{many(len(result.hits), 'hit')} among {among} of {result.dataset}"
+    part = "" if result.searched == result.count else f"{result.searched} of "
+    among = f"{part}{many(result.count, 'image')} of {result.dataset}"
+    line = f"{many(len(result.hits), 'hit')} among {among}"
     if result.split != "all":
         line += f", split {result.split}"
     if result.where:

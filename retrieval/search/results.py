@@ -92,7 +92,8 @@ class SearchResult(Value):
     query: str
     terms: tuple[QueryTerm, ...]
     index: str
-    count: int
+    count: int = Field(description="Images in the index.")
+    searched: int = Field(description="Those of them that split and filter leave.")
     encoder: str
     encoder_fingerprint: str
     encoder_reason: str = ""

@@ -6,6 +6,9 @@ from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
 from medx.core.values import Hit
 from retrieval.config import SearchConfig
 from retrieval.encoders.base import Encoder, UnknownWords
@@ -30,6 +33,16 @@ class Answer:
 
     result: SearchResult
     query: EmbeddedQuery
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What one query found among ``searched`` images."""
+
+    hits: list[Hit]
+    left_out: list[LeftOut]
+    searched: int
+    vote: Vote | None
 
 
 def search(
@@ -70,12 +83,14 @@ def search_read(
     """Answer queries that were read; they are embedded together. See ``search``."""
     embedded = embed_queries(index, encoder, queries)
     found = find_hits(index, embedded, config, exclude_ids)
-    prevalence = _prevalence(index, config) if config.vote else None
+    rows = searched_rows(index, config)
+    prevalence = _prevalence(index, rows) if config.vote else None
     answers = []
     for query, (hits, left_out) in zip(embedded, found, strict=True):
         vote = _vote(index, query.read, hits, prevalence) if config.vote else None
         reason = encoder().reason if any(p.needs_encoder for p in query.read.parts) else ""
-        result = _result(index, query, config, hits, left_out, vote=vote, reason=reason)
+        one = Found(hits=hits, left_out=left_out, searched=len(rows), vote=vote)
+        result = _result(index, query, config, one, reason=reason)
         answers.append(Answer(result=result, query=query))
     return answers
 
@@ -96,9 +111,9 @@ def _vote(
     return count_vote(hits, not_counted=sorted(related), prevalence=prevalence)
 
 
-def _prevalence(index: GalleryIndex, config: SearchConfig) -> dict[str, float]:
+def _prevalence(index: GalleryIndex, rows: npt.NDArray[np.int64]) -> dict[str, float]:
     labels = index.items.column("label")
-    held = [labels[row] for row in searched_rows(index, config)]
+    held = [labels[row] for row in rows]
     counts = Counter(name for label in held if label for name in label_names(label))
     total = sum(1 for label in held if label)
     return {name: count / total for name, count in counts.items()}
@@ -108,10 +123,8 @@ def _result(
     index: GalleryIndex,
     query: EmbeddedQuery,
     config: SearchConfig,
-    hits: list[Hit],
-    left_out: list[LeftOut],
+    found: Found,
     *,
-    vote: Vote | None,
     reason: str,
 ) -> SearchResult:
     description, read = index.description, query.read
@@ -125,6 +138,7 @@ def _result(
         terms=terms,
         index=index.name,
         count=len(index),
+        searched=found.searched,
         encoder=description.encoder.name,
         encoder_fingerprint=description.encoder.weights_sha256[:16],
         encoder_reason=reason,
@@ -140,11 +154,11 @@ def _result(
         templates=_templates(index, read, config),
         unknown_words=tuple(dict.fromkeys(w for term in terms for w in term.unknown_words)),
         warning=_warning(read, query.unknown),
-        notes=_notes(index, config, hits),
-        duplicates=_same_content(index, read, hits),
-        left_out=tuple(left_out),
-        vote=vote,
-        hits=tuple(hits),
+        notes=_notes(config, found),
+        duplicates=_same_content(index, read, found.hits),
+        left_out=tuple(found.left_out),
+        vote=found.vote,
+        hits=tuple(found.hits),
     )
 
 
@@ -165,16 +179,16 @@ def _warning(read: ReadQuery, unknown: Sequence[UnknownWords]) -> str | None:
     return "; ".join(found) or None
 
 
-def _notes(index: GalleryIndex, config: SearchConfig, hits: list[Hit]) -> tuple[str, ...]:
+def _notes(config: SearchConfig, found: Found) -> tuple[str, ...]:
     notes = []
     if config.diversity:
         notes.append(
             "hits stand in the order of maximal marginal relevance, not of their similarity"
         )
-    if len(hits) < config.top_k:
+    if len(found.hits) < config.top_k:
         notes.append(
-            f"{len(hits)} of the {config.top_k} hits asked for: no other image among "
-            f"{len(searched_rows(index, config))} fulfils the conditions"
+            f"{len(found.hits)} of the {config.top_k} hits asked for: no other image among "
+            f"{found.searched} fulfils the conditions"
         )
     return tuple(notes)
 
