@@ -2,40 +2,32 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 from pydantic import Field
 
-from medx.core.console import progress_bar, warn
-from medx.core.content_hash import content_hash
-from medx.core.errors import InputError, MedxError
-from medx.core.images import Pixels
+from medx.core.processes import from_main
 from medx.core.runs import now, package_versions
 from medx.core.settings import DISCLAIMER
 from medx.core.values import Value
-from medx.core.words import many
 from medx.datasets.manifest import Dataset
-from retrieval.config import BuildConfig
+from retrieval.config import BuildConfig, EmbedConfig
+from retrieval.embedding.embed import embed_dataset
+from retrieval.embedding.result import EmbeddedImages, SkippedImage
 from retrieval.encoders.base import Embeddings, Encoder, Fingerprint
+from retrieval.index.accelerate import accelerate
+from retrieval.index.commit import changing
 from retrieval.index.description import IndexDescription
-from retrieval.index.gallery_index import GalleryIndex, check_replaceable
-from retrieval.index.items import Item, Items
+from retrieval.index.gallery_index import check_replaceable, describe
+from retrieval.index.items import Items
 from retrieval.index.kinds import Kind, resolve_kind
 from retrieval.index.origin import dataset_digest, dataset_source, item_of
+from retrieval.index.segment import write_segment
 from retrieval.index.tuning import Tuning
 
 PACKAGES = ("medx", "numpy", "faiss-cpu", "pyarrow", "torch", "open_clip_torch")
-
-
-class SkippedImage(Value):
-    """An image that could not be indexed, and why."""
-
-    id: str
-    reason: str
 
 
 class BuildResult(Value):
@@ -50,6 +42,8 @@ class BuildResult(Value):
     synthetic: bool
     count: int
     splits: dict[str, int]
+    embedded: int = Field(description="Pictures that the encoder had to look at.")
+    reused: int = Field(description="Images whose picture was embedded before.")
     skipped: tuple[SkippedImage, ...]
     kind: Kind
     tuning: Tuning | None = Field(description="Recall of a kind that is not exact.")
@@ -63,7 +57,8 @@ def build_index(
 ) -> BuildResult:
     """Embed every readable image of ``dataset`` and write the index folder.
 
-    Images that cannot be read are left out, counted and listed.
+    Images that cannot be read are left out, counted and listed. Embeddings stay in the cache of
+    their encoder, so that a build that was cut short goes on where it was.
 
     Raises:
         InputError: When no image can be read, there are too few for the kind, or ``index_dir``
@@ -73,17 +68,10 @@ def build_index(
     check_replaceable(index_dir)
     chosen = dataset.split(config.split, limit=config.limit)
     resolve_kind(config.kind, len(chosen), encoder.dim)
-    started = time.perf_counter()
-    embeddings, items, skipped = _embed(chosen, encoder, config.batch_size)
-    seconds = time.perf_counter() - started
-    if skipped:
-        warn(f"skipped {many(len(skipped), 'unreadable image')}, first: {skipped[0].reason}")
-    if not items:
-        raise InputError(f"no readable image in {dataset.name}", hint="check the dataset")
-    table = Items.from_items(items)
-    description = _describe(dataset, encoder, table, name=index_dir.name, settings=asdict(config))
-    index = GalleryIndex.from_embeddings(embeddings, table, description)
-    state = index.save(index_dir, kind=config.kind, memory_bytes=config.memory_bytes)
+    embedded = embed_dataset(chosen, encoder, config=EmbedConfig(batch_size=config.batch_size))
+    images = embedded.require_images()
+    description = _describe(dataset, encoder, name=index_dir.name, config=config)
+    state = from_main(lambda: _write(images, description, index_dir, config))
     return BuildResult(
         index=index_dir.name,
         index_dir=str(index_dir),
@@ -91,46 +79,48 @@ def build_index(
         encoder_reason=encoder.reason,
         dataset=dataset.name,
         synthetic=dataset.synthetic,
-        count=len(items),
-        splits=table.splits,
-        skipped=tuple(skipped),
+        count=state.count,
+        splits=state.splits,
+        embedded=embedded.embedded,
+        reused=embedded.reused,
+        skipped=embedded.skipped,
         kind=state.kind,
         tuning=state.tuning,
-        seconds=seconds,
-        images_per_second=len(items) / max(seconds, 1e-9),
+        seconds=embedded.seconds,
+        images_per_second=embedded.images_per_second,
     )
 
 
-def _embed(
-    dataset: Dataset, encoder: Encoder, batch_size: int
-) -> tuple[Embeddings, list[Item], list[SkippedImage]]:
-    parts, items, skipped = [], [], []
-    with progress_bar(f"embedding with {encoder.name}", len(dataset)) as progress:
-        for start in range(0, len(dataset), batch_size):
-            batch = dataset.records[start : start + batch_size]
-            pixels: list[Pixels] = []
-            for record in batch:
-                try:
-                    image = dataset.read(record).pixels
-                except MedxError as error:
-                    skipped.append(SkippedImage(id=record.id, reason=str(error)))
-                    continue
-                pixels.append(image)
-                items.append(item_of(record, content_hash(image), dataset.name))
-            if pixels:
-                parts.append(encoder.embed_images(pixels, batch_size=batch_size))
-            progress.advance(progress.task_ids[0], len(batch))
-    empty = np.empty((0, encoder.dim), np.float32)
-    return np.concatenate([empty, *parts]), items, skipped
+def _write(
+    images: EmbeddedImages, description: IndexDescription, index_dir: Path, config: BuildConfig
+) -> IndexDescription:
+    """Make embedded images, read shard by shard, the state of an index folder."""
+    with changing(index_dir) as change:
+        segment = write_segment(change, _batches(images), description.encoder.dim)
+        if segment:
+            segment = accelerate(change, segment, config.kind, memory_bytes=config.memory_bytes)
+        state = describe(description, [segment] if segment else [])
+        change.publish(state)
+    return state
+
+
+def _batches(images: EmbeddedImages) -> Iterator[tuple[Items, Embeddings]]:
+    name = images.dataset.name
+    for part in images.parts():
+        pairs = zip(part.records, part.content_hashes, strict=True)
+        yield (
+            Items.from_items([item_of(record, digest, name) for record, digest in pairs]),
+            part.embeddings,
+        )
 
 
 def _describe(
-    dataset: Dataset, encoder: Encoder, items: Items, *, name: str, settings: dict[str, Any]
+    dataset: Dataset, encoder: Encoder, *, name: str, config: BuildConfig
 ) -> IndexDescription:
     return IndexDescription(
         name=name,
         encoder=encoder.fingerprint,
-        count=len(items),
+        count=0,
         dataset=dataset.name,
         dataset_source=dataset_source(dataset),
         dataset_digest=dataset_digest(dataset),
@@ -138,8 +128,7 @@ def _describe(
         modality=dataset.modality,
         classes=dataset.classes,
         synthetic=dataset.synthetic,
-        splits=items.splits,
-        settings=settings,
+        settings=asdict(config),
         packages=package_versions(PACKAGES),
         created=now(),
     )

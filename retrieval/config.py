@@ -7,6 +7,9 @@ from pathlib import Path
 
 AUTO = "auto"
 
+#: What keeps an index: a folder that FAISS reads, or a Milvus.
+BACKENDS = ("faiss", "milvus")
+
 #: Shapes of an adapted encoder's head.
 HEADS = ("mlp", "linear")
 
@@ -25,6 +28,8 @@ class GalleryConfig:
         precision: ``fp32``, ``bf16`` or ``int8``; None takes that of the index.
         device: A ``--device`` value.
         batch_size: Images embedded at a time.
+        backend: What keeps the index, one of ``BACKENDS``.
+        uri: The address of a Milvus; None takes a file beside the other indexes.
     """
 
     index: str | None = None
@@ -36,6 +41,8 @@ class GalleryConfig:
     precision: str | None = None
     device: str = AUTO
     batch_size: int = 64
+    backend: str = BACKENDS[0]
+    uri: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,14 +79,14 @@ class BuildConfig:
     Args:
         split: The split that is indexed, or ``all``.
         limit: Only the first so many records.
-        batch_size: Images embedded at a time.
+        batch_size: Images embedded at a time; ``auto`` for what fits into memory.
         kind: ``auto`` or a kind of index.
         memory_bytes: What ``auto`` may hold in memory; None is half of the machine's.
     """
 
     split: str = "all"
     limit: int | None = None
-    batch_size: int = 64
+    batch_size: int | str = AUTO
     kind: str = AUTO
     memory_bytes: int | None = None
 
@@ -132,12 +139,14 @@ class EvaluateConfig:
         split: Where the queries come from (and the gallery of leave-one-out and of text search).
         top_ks: The k of each measure at a k.
         errors: Most wrong nearest neighbours to list and show.
+        kind: The kind of index that finds neighbours; None takes that of the index.
         seed: Seed of the bootstrap.
     """
 
     split: str = "test"
     top_ks: tuple[int, ...] = (1, 5, 10)
     errors: int = 12
+    kind: str | None = None
     seed: int = 0
 
 

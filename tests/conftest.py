@@ -40,6 +40,14 @@ class Result:
         return json.loads(self.stdout)
 
 
+@pytest.fixture(autouse=True, scope="session")
+def session_cache(tmp_path_factory):
+    """Keep what fixtures of the whole session cache out of a developer's own cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MEDX_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def isolated(tmp_path, monkeypatch):
     """Send everything a test writes to its own folder and keep it off the network."""

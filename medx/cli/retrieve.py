@@ -8,6 +8,8 @@ from medx.cli.retrieve_adapt import adapt
 from medx.cli.retrieve_add import add
 from medx.cli.retrieve_build import build
 from medx.cli.retrieve_compact import compact
+from medx.cli.retrieve_compare import compare
+from medx.cli.retrieve_embed import embed
 from medx.cli.retrieve_encoders import encoders
 from medx.cli.retrieve_evaluate import evaluate
 from medx.cli.retrieve_export_encoder import export_encoder
@@ -23,6 +25,7 @@ from medx.cli.retrieve_verify import verify
 app = typer.Typer(
     help="Find images by words or by image, and measure how well.", no_args_is_help=True
 )
+app.command()(embed)
 app.command()(build)
 app.command("text-search")(text_search)
 app.command("image-search")(image_search)
@@ -40,3 +43,4 @@ app.command()(verify)
 app.command("train-encoder")(train_encoder)
 app.command("export-encoder")(export_encoder)
 app.command()(adapt)
+app.command()(compare)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from medx.cli.options import (
-    BatchSizeOption,
     DataDirOption,
     DatasetOption,
     DeviceOption,
@@ -13,6 +12,7 @@ from medx.cli.options import (
 )
 from medx.cli.retrieve_change_lines import print_change
 from medx.cli.retrieve_options import (
+    AutoBatchSizeOption,
     EncoderOption,
     IndexArgument,
     NoWaitOption,
@@ -34,7 +34,7 @@ def add(
     runtime: RuntimeOption = GalleryConfig.runtime,
     precision: PrecisionOption = GalleryConfig.precision,
     device: DeviceOption = Device.auto,
-    batch_size: BatchSizeOption = BuildConfig.batch_size,
+    batch_size: AutoBatchSizeOption = BuildConfig.batch_size,
     no_wait: NoWaitOption = False,
     offline: OfflineOption = False,
     json: JsonOption = False,

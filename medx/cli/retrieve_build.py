@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import typer
+
 from medx.cli.options import (
-    BatchSizeOption,
     DataDirOption,
     DatasetOption,
     DeviceOption,
@@ -13,6 +14,7 @@ from medx.cli.options import (
     SplitOption,
 )
 from medx.cli.retrieve_options import (
+    AutoBatchSizeOption,
     EncoderOption,
     IndexNameOption,
     KindOption,
@@ -20,6 +22,7 @@ from medx.cli.retrieve_options import (
     PrecisionOption,
     RuntimeOption,
     WeightsOption,
+    told_command,
 )
 from medx.core.device import Device
 from retrieval.config import (
@@ -29,6 +32,7 @@ from retrieval.config import (
 
 
 def build(
+    context: typer.Context,
     dataset: DatasetOption = None,
     data_dir: DataDirOption = None,
     split: SplitOption = BuildConfig.split,
@@ -41,12 +45,13 @@ def build(
     kind: KindOption = BuildConfig.kind,
     memory: MemoryOption = None,
     device: DeviceOption = Device.auto,
-    batch_size: BatchSizeOption = BuildConfig.batch_size,
+    batch_size: AutoBatchSizeOption = BuildConfig.batch_size,
     offline: OfflineOption = False,
     json: JsonOption = False,
 ) -> None:
     """Embed a dataset's images and write an index; an index of that name is replaced."""
-    from medx.core.console import print_json, print_line
+    from medx.core.console import print_json, print_line, told_on_interrupt
+    from medx.core.processes import is_main, take_own_gpu
     from medx.datasets.catalog import default_dataset, load_dataset
     from retrieval.build import build_index
     from retrieval.encoders.load import load_encoder
@@ -54,6 +59,8 @@ def build(
     from retrieval.index.locate import FULL_PRECISION, index_name, new_index_dir
 
     images = load_dataset(dataset or default_dataset(data_dir), data_dir=data_dir)
+    if device is not Device.cpu:
+        take_own_gpu()
     with_encoder = load_encoder(
         encoder, weights=weights, device=device.value, runtime=runtime,
         precision=precision or FULL_PRECISION,
@@ -64,14 +71,18 @@ def build(
         split=split, limit=limit, batch_size=batch_size, kind=kind,
         memory_bytes=memory_bytes(memory) if memory else None,
     )  # fmt: skip
-    result = build_index(images, with_encoder, folder, config)
+    with told_on_interrupt(f"to go on: {told_command(context)}"):
+        result = build_index(images, with_encoder, folder, config)
+    if not is_main():
+        return
     if json:
         print_json(result)
         return
     made_up = " synthetic" if result.synthetic else ""
     print_line(
         f"index {result.index}: {result.count}{made_up} images of {result.dataset} by "
-        f"{result.encoder} in {result.seconds:.1f} s, {len(result.skipped)} skipped, "
+        f"{result.encoder} in {result.seconds:.1f} s, {result.reused} embedded before, "
+        f"{len(result.skipped)} skipped, "
         f"at {result.index_dir}"
     )
     print_line(f"kind {result.tuning or f'{result.kind}: every search is exact'}")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from medx.cli.options import given_options
+from retrieval.config import AUTO
 from retrieval.encoders import ENCODERS, shown_name
 from retrieval.encoders.runtimes import PRECISIONS, RUNTIMES
 from retrieval.index.kinds import KINDS
@@ -77,3 +80,38 @@ NoWaitOption = Annotated[
     bool,
     typer.Option("--no-wait", help="Fail when another process is changing the index."),
 ]
+
+
+def read_batch_size(value: str | int) -> str | int:
+    """Return a ``--batch-size`` as a number, or ``auto``.
+
+    Raises:
+        BadParameter: When it is neither.
+    """
+    size = value if isinstance(value, int) else int(value) if value.isdecimal() else 0
+    if value != AUTO and size < 1:
+        raise typer.BadParameter(f"{value!r} is neither a number from 1 nor {AUTO}")
+    return size or AUTO
+
+
+AutoBatchSizeOption = Annotated[
+    Any,
+    typer.Option(
+        "--batch-size",
+        metavar=f"INTEGER|{AUTO}",
+        parser=read_batch_size,
+        help="Images embedded at a time; auto takes what fits into memory.",
+    ),
+]
+
+
+def told_command(context: typer.Context, *more: str) -> str:
+    """Return the command that was typed, with more options, so that it can be typed again."""
+    words = [*context.command_path.split(), *more]
+    for name, value in given_options(context).items():
+        option = f"--{name.replace('_', '-')}"
+        if value is True and option not in words:
+            words.append(option)
+        elif value is not True and value is not False:
+            words += [option, str(value)]
+    return shlex.join(words)

@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from medx.cli.options import (
-    BatchSizeOption,
     DataDirOption,
     DeviceOption,
     JsonOption,
@@ -15,6 +14,7 @@ from medx.cli.options import (
 )
 from medx.cli.retrieve_change_lines import print_change
 from medx.cli.retrieve_options import (
+    AutoBatchSizeOption,
     EncoderOption,
     IndexArgument,
     NoWaitOption,
@@ -43,7 +43,7 @@ def update(
     runtime: RuntimeOption = GalleryConfig.runtime,
     precision: PrecisionOption = GalleryConfig.precision,
     device: DeviceOption = Device.auto,
-    batch_size: BatchSizeOption = BuildConfig.batch_size,
+    batch_size: AutoBatchSizeOption = BuildConfig.batch_size,
     no_wait: NoWaitOption = False,
     offline: OfflineOption = False,
     json: JsonOption = False,

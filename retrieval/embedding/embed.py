@@ -27,7 +27,7 @@ from retrieval.config import AUTO, EmbedConfig
 from retrieval.embedding.batch_size import BatchSize
 from retrieval.embedding.reading import ReadImage, read_images
 from retrieval.embedding.result import EmbeddedImages, EmbedResult, SkippedImage
-from retrieval.embedding.shard import HASH_BYTES, Shard
+from retrieval.embedding.shard import HASH_BYTES, Bytes, Shard
 from retrieval.embedding.store import EmbeddingStore, as_rows, default_folder
 from retrieval.encoders.base import Embeddings, Encoder
 
@@ -40,6 +40,8 @@ def embed_dataset(
     encoder: Encoder,
     folder: Path | None = None,
     config: EmbedConfig | None = None,
+    *,
+    held: Iterable[tuple[Bytes, Embeddings]] = (),
 ) -> EmbedResult:
     """Embed every readable image of ``dataset`` that ``folder`` does not hold yet.
 
@@ -50,6 +52,8 @@ def embed_dataset(
         encoder: What embeds it.
         folder: Where embeddings are kept; None for the cache of this encoder.
         config: What of the dataset, and how.
+        held: Content hashes ``(n, 32)`` with embeddings by the same encoder that are elsewhere, in
+            an index: they are taken over instead of being computed.
 
     Raises:
         IndexMismatchError: When ``folder`` holds embeddings by another encoder.
@@ -61,7 +65,7 @@ def embed_dataset(
     if world_size() > 1:
         note(f"{world_size()} processes share {many(len(chosen), 'image')}")
     folder = folder or default_folder(encoder.fingerprint)
-    store = EmbeddingStore(folder, encoder.fingerprint)
+    store = EmbeddingStore(folder, encoder.fingerprint, held=held)
     started = time.perf_counter()
     work = _Work(chosen, encoder, store, config)
     with told_on_interrupt(lambda: f"kept {many(work.embedded, 'embedding')} in {folder}"):

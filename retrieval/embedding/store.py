@@ -42,13 +42,21 @@ class EmbeddingStore:
     Args:
         folder: Made when it is not there.
         fingerprint: Of the encoder.
+        held: Content hashes ``(n, 32)`` with embeddings by that encoder from elsewhere; what is
+            not here yet is taken over.
 
     Raises:
         IndexMismatchError: When another encoder's embeddings are there.
         InputError: When something else is there.
     """
 
-    def __init__(self, folder: Path, fingerprint: Fingerprint) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        fingerprint: Fingerprint,
+        *,
+        held: Iterable[tuple[Bytes, Embeddings]] = (),
+    ) -> None:
         self.folder = folder
         self.fingerprint = fingerprint
         _claim(folder, fingerprint)
@@ -59,6 +67,8 @@ class EmbeddingStore:
         self._images = KeyTable()
         self._open: OrderedDict[int, Embeddings] = OrderedDict()
         self._take_in(self._read_all())
+        for content_hashes, embeddings in held:
+            self._adopt(content_hashes, embeddings)
         self.shards_before = len(self._files)
 
     def __len__(self) -> int:
@@ -107,6 +117,19 @@ class EmbeddingStore:
             here = numbers == number
             vectors[here] = self._vectors_of(int(number))[rows[here]]
         return vectors
+
+    def _adopt(self, content_hashes: Bytes, embeddings: Embeddings) -> None:
+        _, first = np.unique(content_hashes, axis=0, return_index=True)
+        new = first[self._pictures.find(content_hashes[first, :KEY_BYTES]) < 0]
+        if len(new):
+            self.add(
+                Shard(
+                    embeddings=embeddings[new],
+                    content_hashes=content_hashes[new],
+                    file_signatures=np.empty((0, KEY_BYTES), np.uint8),
+                    file_hashes=np.empty((0, HASH_BYTES), np.uint8),
+                )
+            )
 
     def _vectors_of(self, number: int) -> Embeddings:
         if number not in self._open:
@@ -194,3 +217,11 @@ def _remove_abandoned(folder: Path) -> None:
         with suppress(OSError):
             if path.stat().st_mtime < time.time() - ABANDONED_SECONDS:
                 path.unlink()
+
+
+def check_output(folder: Path, *, resume: bool) -> None:
+    """Raise ``InputError`` when ``folder`` holds embeddings, unless they are to be added to."""
+    if (folder / ENCODER_FILE).exists() and not resume:
+        raise InputError(
+            f"{folder} already holds embeddings", hint="pass --resume, or choose another folder"
+        )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from medx.core.errors import InputError
 from medx.datasets.manifest import Dataset
-from retrieval.build import SkippedImage
+from retrieval.embedding.result import SkippedImage
 from retrieval.encoders.base import Embeddings, Encoder
 from retrieval.index.gallery_index import GalleryIndex
 from retrieval.index.items import Items
@@ -25,7 +25,7 @@ class Arrivals:
     """
 
     def __init__(
-        self, index: GalleryIndex, encoder: Encoder, *, batch_size: int, replace: bool
+        self, index: GalleryIndex, encoder: Encoder, *, batch_size: int | str, replace: bool
     ) -> None:
         index.check_encoder(encoder)
         self.intake = Intake(index, replace=replace)

@@ -30,7 +30,7 @@ def add_images(
     encoder: Encoder,
     *,
     split: str = BuildConfig.split,
-    batch_size: int = BuildConfig.batch_size,
+    batch_size: int | str = BuildConfig.batch_size,
     wait: bool = True,
 ) -> ChangeResult:
     """Add the images of a dataset that an index lacks; what it has stays as it is.
@@ -61,7 +61,7 @@ def update_images(
     datasets: Sequence[Dataset],
     encoder: Encoder,
     *,
-    batch_size: int = BuildConfig.batch_size,
+    batch_size: int | str = BuildConfig.batch_size,
     wait: bool = True,
 ) -> ChangeResult:
     """Make an index hold what its datasets hold now: new, changed and deleted images are found.

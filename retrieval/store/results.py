@@ -8,7 +8,7 @@ from pydantic import Field
 
 from medx.core.settings import DISCLAIMER
 from medx.core.values import Value
-from retrieval.build import SkippedImage
+from retrieval.embedding.result import SkippedImage
 from retrieval.encoders.base import Fingerprint
 from retrieval.index.description import DatasetOrigin
 from retrieval.index.kinds import Kind

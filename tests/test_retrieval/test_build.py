@@ -34,7 +34,7 @@ def test_index_json_describes_the_index(toy_index_dir, two_class, toy):
     assert (about["dataset"], about["dataset_source"]) == ("two", str(two_class))
     assert about["synthetic"] is True
     assert about["settings"] == {
-        "split": "all", "limit": None, "batch_size": 64, "kind": "auto", "memory_bytes": None,
+        "split": "all", "limit": None, "batch_size": "auto", "kind": "auto", "memory_bytes": None,
     }  # fmt: skip
     assert "faiss-cpu" in about["packages"]
     assert "Research use only" in about["disclaimer"]
