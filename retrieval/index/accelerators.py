@@ -71,8 +71,6 @@ class Accelerator:
         )
         if type(core).__name__ != TYPES[tuning.kind] or core.ntotal != index.ntotal:
             raise InputError(f"{path} is damaged: it holds no index of kind {tuning.kind}")
-        if tuning.kind == "hnsw" and not _sound_links(core.hnsw, core.ntotal):
-            raise InputError(f"{path} is damaged: its graph leads nowhere")
         return cls(index, tuning.kind, tuning)
 
     def save(self, path: Path) -> None:
@@ -122,22 +120,3 @@ class Accelerator:
 
     def _scaled(self, value: int, top_k: int) -> int:
         return math.ceil(value * max(1.0, top_k / MEASURED_TOP_K))
-
-
-def _sound_links(graph: Any, count: int) -> bool:
-    """Return whether a search of a graph stays inside it: FAISS itself does not look."""
-    links = faiss.rev_swig_ptr(graph.neighbors.data(), graph.neighbors.size())
-    offsets, levels = faiss.vector_to_array(graph.offsets), faiss.vector_to_array(graph.levels)
-    per_level = faiss.vector_to_array(graph.cum_nneighbor_per_level)
-    if len(levels) != count or len(offsets) != count + 1 or not len(links):
-        return False
-    return bool(
-        0 <= graph.entry_point < count
-        and -1 <= links.min() <= links.max() < count
-        and offsets[0] == 0
-        and offsets[-1] == len(links)
-        and 1 <= levels.min() <= levels.max() < len(per_level)
-        and 0 <= graph.max_level < levels.max()
-        and (np.diff(offsets.astype(np.int64)) == per_level[levels]).all()
-        and levels[graph.entry_point] == levels.max()
-    )
