@@ -13,6 +13,7 @@ import hashlib
 import re
 import uuid
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 from pydantic import Field, ValidationError
@@ -26,6 +27,8 @@ from retrieval.milvus.numbering import Range
 
 PREFIX = "medx"
 PROPERTY = "medx.state"
+
+_OPEN: list[Catalog] = []
 
 
 class State(Value):
@@ -41,7 +44,7 @@ class State(Value):
 
 
 class Catalog:
-    """The galleries of the Milvus at ``uri``; closing it lets other processes at a file."""
+    """The galleries of the Milvus at ``uri``; ``catalog_at`` makes it."""
 
     def __init__(self, uri: str) -> None:
         """Connect.
@@ -52,16 +55,11 @@ class Catalog:
         """
         self.uri = uri
         self.client = connect(uri)
+        _OPEN.append(self)
 
     def close(self) -> None:
-        """Disconnect."""
+        """Disconnect; another process can then open the file of a milvus-lite."""
         disconnect(self.client, self.uri)
-
-    def __enter__(self) -> Catalog:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def names(self) -> list[str]:
         """Return the names of the galleries."""
@@ -158,6 +156,24 @@ class Catalog:
     def _call(self, method: str) -> Any:
         with translated(self.uri):
             return getattr(self.client, method)()
+
+
+@cache
+def catalog_at(uri: str) -> Catalog:
+    """Return the galleries of the Milvus at ``uri``; one connection serves the whole process.
+
+    Raises:
+        MissingExtraError: When pymilvus is not installed.
+        InputError: When no Milvus answers there.
+    """
+    return Catalog(uri)
+
+
+def close_catalogs() -> None:
+    """Disconnect from every Milvus, so that other processes can open its file."""
+    while _OPEN:
+        _OPEN.pop().close()
+    catalog_at.cache_clear()
 
 
 def alias_of(name: str) -> str:

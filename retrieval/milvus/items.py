@@ -12,7 +12,8 @@ import pyarrow as pa
 
 from medx.core.errors import InputError, UnknownNameError
 from retrieval.index.items import Item, Items
-from retrieval.milvus.filters import ABSENT
+from retrieval.index.where import parse_where
+from retrieval.milvus.filters import ABSENT, print_filter
 from retrieval.milvus.part import Part, places_of
 from retrieval.milvus.rows import ITEM_FIELDS, to_items
 
@@ -73,6 +74,18 @@ class MilvusItems(Items):
     def places(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """Return where some rows stand in the collection."""
         return self._part.numbering.places(rows)
+
+    def mask_where(self, text: str) -> npt.NDArray[np.bool_]:
+        """Return which rows fulfil a filter such as ``label = 'pneumonia'``.
+
+        Raises:
+            InputError: When it cannot be read, names another column, or Milvus has no such test.
+        """
+        chosen = print_filter(parse_where(text, self.columns).expression)
+        mask = np.zeros(len(self), bool)
+        for page in self._part.pages(chosen, []):
+            mask[self.rows_at(places_of(page))] = True
+        return mask
 
     def splits_of(self, rows: npt.NDArray[np.int64]) -> Counter[str]:
         """Return how many of some rows each split holds."""

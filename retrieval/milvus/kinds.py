@@ -16,17 +16,8 @@ MILVUS_KINDS: Final = {
 LITE_KINDS: Final = ("flat", "hnsw", "ivf-sq8")
 #: Kinds whose similarities are those of compressed vectors and have to be computed again.
 COMPRESSED: Final = ("ivf-sq8", "ivf-pq")
-#: Up to here ``auto`` compares every vector.
-FLAT_UP_TO = 100_000
 #: Candidates that are compared again for each wanted hit of a compressed kind.
 CANDIDATES = 8
-
-
-def choose_kind(count: int) -> tuple[str, str]:
-    """Return the kind that ``auto`` takes for so many vectors, and why."""
-    if count <= FLAT_UP_TO:
-        return "flat", f"comparing all of up to {FLAT_UP_TO} vectors is fast and exact"
-    return "hnsw", f"more than {FLAT_UP_TO} vectors"
 
 
 def build_params(kind: str, count: int, dim: int) -> dict[str, Any]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from itertools import chain
-from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from medx.core.console import warn
 from medx.core.errors import UnknownNameError
@@ -14,18 +13,16 @@ from medx.core.words import many
 from medx.datasets.manifest import Dataset
 from retrieval.config import BuildConfig
 from retrieval.encoders.base import Encoder
-from retrieval.index.commit import Change
 from retrieval.index.description import IndexDescription
-from retrieval.index.gallery_index import GalleryIndex
 from retrieval.index.origin import joined, origin_of, select, with_origin
-from retrieval.index.segment import Segment, write_segment
+from retrieval.place import Place
 from retrieval.store.arrivals import Arrivals
-from retrieval.store.opening import changing_index, publish
+from retrieval.store.opening import IndexChange, changing_place
 from retrieval.store.results import ChangeResult
 
 
 def add_images(
-    index_dir: Path,
+    place: Place,
     dataset: Dataset,
     encoder: Encoder,
     *,
@@ -41,23 +38,24 @@ def add_images(
         IndexMismatchError: When another encoder made the index.
     """
     started = time.perf_counter()
-    with changing_index(index_dir, wait=wait) as (change, index):
+    with changing_place(place, wait=wait) as change:
+        index = change.index
         arrivals = Arrivals(index, encoder, batch_size=batch_size, replace=False)
         origin = coming = origin_of(dataset, split=split)
         held = {origin.name: origin for origin in index.description.origins}
         if dataset.name in held:
             origin = joined(held[dataset.name], coming)
-        segment = write_segment(change, arrivals.batches(dataset.split(split)), index.dim)
+        added = change.write(arrivals.batches(dataset.split(split)))
         if dataset.name in arrivals.whole:
             origin = origin.model_copy(update={"digest": coming.digest})
         described = with_origin(index.description, origin)
-        state = _publish_if_new(change, index, arrivals, segment, described)
+        state = _publish_if_new(change, arrivals, added, described)
     _warn_of_differing(arrivals.intake.differing, dataset.name)
-    return _result("add", index_dir, state, arrivals, time.perf_counter() - started)
+    return _result("add", place, state, arrivals, time.perf_counter() - started)
 
 
 def update_images(
-    index_dir: Path,
+    place: Place,
     datasets: Sequence[Dataset],
     encoder: Encoder,
     *,
@@ -75,7 +73,8 @@ def update_images(
         IndexMismatchError: When another encoder made the index.
     """
     started = time.perf_counter()
-    with changing_index(index_dir, wait=wait) as (change, index):
+    with changing_place(place, wait=wait) as change:
+        index = change.index
         arrivals = Arrivals(index, encoder, batch_size=batch_size, replace=True)
         held = {origin.name: origin for origin in index.description.origins}
         described = index.description
@@ -88,22 +87,21 @@ def update_images(
             origin = origin_of(dataset, split=part.split, limit=part.limit)
             described = with_origin(described, origin)
         batches = chain.from_iterable(arrivals.batches(part) for part in chosen)
-        segment = write_segment(change, batches, index.dim)
-        state = _publish_if_new(change, index, arrivals, segment, described)
-    return _result("update", index_dir, state, arrivals, time.perf_counter() - started)
+        added = change.write(batches)
+        state = _publish_if_new(change, arrivals, added, described)
+    return _result("update", place, state, arrivals, time.perf_counter() - started)
 
 
 def _publish_if_new(
-    change: Change,
-    index: GalleryIndex,
+    change: IndexChange,
     arrivals: Arrivals,
-    segment: Segment | None,
+    added: Any | None,
     described: IndexDescription,
 ) -> IndexDescription:
     leaving = arrivals.intake.leaving
-    if segment is None and len(leaving) == 0 and described == index.description:
+    if added is None and len(leaving) == 0 and described == change.index.description:
         return described
-    return publish(change, index, removed=leaving, added=segment, description=described)
+    return change.publish(removed=leaving, added=added, description=described)
 
 
 def _warn_of_differing(ids: Sequence[str], dataset: str) -> None:
@@ -116,7 +114,7 @@ def _warn_of_differing(ids: Sequence[str], dataset: str) -> None:
 
 def _result(
     command: Literal["add", "update"],
-    index_dir: Path,
+    place: Place,
     state: IndexDescription,
     arrivals: Arrivals,
     seconds: float,
@@ -125,7 +123,7 @@ def _result(
     return ChangeResult(
         command=command,
         index=state.name,
-        index_dir=str(index_dir),
+        index_dir=str(place),
         added=counts["new"],
         changed=counts["changed"],
         relabelled=counts["relabelled"],

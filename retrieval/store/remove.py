@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
 from medx.core.errors import InputError
-from retrieval.store.opening import changing_index, publish
+from retrieval.place import Place
+from retrieval.store.opening import changing_place
 from retrieval.store.results import ChangeResult
 
 
 def remove_images(
-    index_dir: Path,
+    place: Place,
     ids: Sequence[str] = (),
     *,
     where: str | None = None,
@@ -33,7 +33,8 @@ def remove_images(
     if not ids and where is None:
         raise InputError("nothing to remove", hint="name ids, or pass --where")
     started = time.perf_counter()
-    with changing_index(index_dir, wait=wait) as (change, index):
+    with changing_place(place, wait=wait) as change:
+        index = change.index
         absent = [name for name in dict.fromkeys(ids) if name not in index.items]
         if absent and not missing_ok:
             index.items.row(absent[0])
@@ -43,11 +44,11 @@ def remove_images(
         rows = np.unique(rows)
         state = index.description
         if len(rows):
-            state = publish(change, index, removed=rows, added=None)
+            state = change.publish(removed=rows, added=None, description=state)
     return ChangeResult(
         command="remove",
         index=state.name,
-        index_dir=str(index_dir),
+        index_dir=str(place),
         removed=len(rows),
         absent=tuple(absent),
         count=state.count,

@@ -1,0 +1,84 @@
+"""Where an index is kept: in a folder of its own, or as a gallery of a Milvus."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TypeAlias
+
+from medx.core.errors import InputError, UnknownNameError
+from retrieval.config import BACKENDS
+from retrieval.index.gallery_index import GalleryIndex
+from retrieval.index.locate import DESCRIPTION_FILE, find_index_dir, new_index_dir
+from retrieval.milvus.place import MilvusPlace
+
+Place: TypeAlias = Path | MilvusPlace
+
+
+def new_place(name: str, *, backend: str = "faiss", uri: str | None = None) -> Place:
+    """Return where an index called ``name`` goes.
+
+    Args:
+        name: Of the index; with ``faiss`` also a folder.
+        backend: One of ``BACKENDS``.
+        uri: The address of a Milvus; None takes a file beside the other indexes.
+
+    Raises:
+        InputError: When the name cannot be one, or ``uri`` is given and the backend takes none.
+        UnknownNameError: When there is no such backend.
+    """
+    _check_backend(backend, uri)
+    if backend == "faiss":
+        return new_index_dir(name)
+    if not name.strip():
+        raise InputError(f"{name!r} cannot name an index", hint="use letters, digits and dashes")
+    from retrieval.milvus.connection import default_uri
+
+    return MilvusPlace(uri or default_uri(), name)
+
+
+def find_place(name: str, *, backend: str = "faiss", uri: str | None = None) -> Place:
+    """Return where an index is.
+
+    Raises:
+        UnknownNameError: When no index has that name.
+        InputError: When its folder or its Milvus cannot be read.
+    """
+    _check_backend(backend, uri)
+    if backend == "faiss":
+        return find_index_dir(name)
+    place = new_place(name, backend=backend, uri=uri)
+    if isinstance(place, MilvusPlace):
+        from retrieval.milvus.catalog import catalog_at
+
+        catalog_at(place.uri).find(name)
+    return place
+
+
+def holds_index(place: Place) -> bool:
+    """Return whether there is an index."""
+    if isinstance(place, MilvusPlace):
+        from retrieval.milvus.catalog import catalog_at
+
+        return catalog_at(place.uri).holds(place.name)
+    return (place / DESCRIPTION_FILE).is_file()
+
+
+def load_index(place: Place) -> GalleryIndex:
+    """Open an index.
+
+    Raises:
+        UnknownNameError: When a Milvus has none of that name.
+        InputError: When a part of it is missing or damaged.
+    """
+    if isinstance(place, MilvusPlace):
+        from retrieval.milvus.store import open_milvus
+
+        return open_milvus(place)
+    return GalleryIndex.load(place)
+
+
+def _check_backend(backend: str, uri: str | None) -> None:
+    if backend not in BACKENDS:
+        raise UnknownNameError("backend", backend, BACKENDS)
+    if uri is not None and backend != "milvus":
+        raise InputError("--uri is the address of a Milvus", hint="add --backend milvus")
