@@ -34,18 +34,32 @@ from retrieval.config import (
     GalleryConfig,
 )
 
+TopKsOption = Annotated[
+    list[int] | None,
+    typer.Option(
+        "--top-k", min=1, help="A k of P@k and its like; may be repeated. [default: 1 5 10]"
+    ),
+]
+
 
 def evaluate(
     index: IndexOption = GalleryConfig.index,
     dataset: DatasetOption = GalleryConfig.dataset,
     data_dir: DataDirOption = GalleryConfig.data_dir,
     split: SplitOption = EvaluateConfig.split,
-    top_k: Annotated[
-        list[int] | None,
+    top_k: TopKsOption = None,
+    kind: Annotated[
+        str | None,
         typer.Option(
-            "--top-k", min=1, help="A k of Precision@k; may be repeated. [default: 1 5 10]"
+            "--kind",
+            help="Find neighbours with this kind of index: flat, hnsw, ivf-sq8, ivf-pq. "
+            "[default: that of the index]",
         ),
-    ] = None,
+    ] = EvaluateConfig.kind,
+    errors: Annotated[
+        int,
+        typer.Option("--errors", min=0, help="Most wrong nearest neighbours to show."),
+    ] = EvaluateConfig.errors,
     encoder: EncoderOption = GalleryConfig.encoder,
     weights: WeightsOption = GalleryConfig.weights,
     runtime: RuntimeOption = GalleryConfig.runtime,
@@ -68,14 +82,16 @@ def evaluate(
         index=index, dataset=dataset, data_dir=data_dir, encoder=encoder, weights=weights,
         runtime=runtime, precision=precision, device=device.value, batch_size=batch_size,
     )  # fmt: skip
-    config = EvaluateConfig(split=split, top_ks=_top_ks(top_k), seed=seed)
+    config = EvaluateConfig(
+        split=split, top_ks=settle_top_ks(top_k), kind=kind, errors=errors, seed=seed
+    )
     gallery = open_gallery(where)
     run_dir = create_run_dir("retrieve", "evaluate", name=name, output=output)
     with logging_to(run_dir):
         result = evaluate_index(gallery.index, gallery.encoder, config)
         resolved = replace(where, index=gallery.index.name, dataset=result.dataset)
         save_config(run_dir, _plain({**asdict(resolved), **asdict(config)}))
-        result = save_evaluation(result, run_dir)
+        result = save_evaluation(result, run_dir, index=gallery.index, data_dir=data_dir)
     if json:
         print_json(result)
     else:
@@ -83,7 +99,8 @@ def evaluate(
     note(f"wrote {run_dir}")
 
 
-def _top_ks(values: list[int] | None) -> tuple[int, ...]:
+def settle_top_ks(values: list[int] | None) -> tuple[int, ...]:
+    """Return each k once, in order; the usual ones when none is given."""
     return tuple(sorted(set(values))) if values else EvaluateConfig.top_ks
 
 

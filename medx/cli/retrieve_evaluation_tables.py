@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from medx.core.console import print_line, print_table
+from medx.core.words import many
 
 if TYPE_CHECKING:
+    from retrieval.evaluation.comparison import ComparedIndex, ComparisonResult, PairedDifference
     from retrieval.evaluation.results import EvaluationResult, MeasureRow, ProtocolResult
 
 #: Scopes that stand side by side in the first table of a protocol.
@@ -104,4 +106,58 @@ def _print_rest(protocol: ProtocolResult) -> None:
     print_line(
         f"chance: {protocol.chance_method}; 95 % intervals: percentile bootstrap, drawing "
         f"{protocol.resampled} again"
+    )
+
+
+def print_comparison(result: ComparisonResult) -> None:
+    """Print one table a protocol, the differences to the first index, and looks at test."""
+    made_up = "SYNTHETIC " if result.synthetic else ""
+    protocols = dict.fromkeys((p.task, p.protocol) for e in result.indexes for p in e.protocols)
+    for task, name in protocols:
+        scope = "all" if task == "image-to-image" else "macro"
+        found = [(e, p) for e in result.indexes for p in e.protocols if p.protocol == name]
+        rows = [{r.name: r for r in p.rows if r.scope == scope} for _, p in found]
+        names = [n for n in dict.fromkeys(n for row in rows for n in row) if _is_shown(n)]
+        chance = next(iter(rows))
+        print_table(
+            (
+                (
+                    measure,
+                    *(str(row[measure].value) if measure in row else None for row in rows),
+                    chance[measure].chance if measure in chance else None,
+                )
+                for measure in names
+            ),
+            columns=("measure", *(_column(entry, p) for entry, p in found), "chance"),
+            title=f"{task}, {name}, {WIDE[scope]}: {made_up}{result.dataset}, split {result.split}",
+        )
+    _print_differences(result.differences)
+    looks = {str(entry.encoder): entry.test_evaluations for entry in result.indexes}
+    for encoder, count in looks.items():
+        print_line(f"{encoder}: test split of {result.dataset} met {many(count, 'time')} so far")
+    print_line(f"figure: {result.figure}")
+    print_line(result.disclaimer)
+
+
+def _column(entry: ComparedIndex, protocol: ProtocolResult) -> str:
+    recall = protocol.kind_recall
+    return f"{entry.name}\nrecall@10 {recall}" if recall else entry.name
+
+
+def _is_shown(name: str) -> bool:
+    return name.startswith("P@") or name in ("mAP", "MRR") or name.startswith("nDCG@10")
+
+
+def _print_differences(differences: tuple[PairedDifference, ...]) -> None:
+    shown = [
+        d
+        for d in differences
+        if d.scope == ("all" if d.task == "image-to-image" else "macro") and _is_shown(d.metric)
+    ]
+    print_table(
+        (
+            (f"{d.second} less {d.first}", f"{d.task}, {d.protocol}", d.metric, str(d.difference))
+            for d in shown
+        ),
+        columns=("paired difference", "protocol", "measure", "difference [95 % interval]"),
     )

@@ -16,6 +16,7 @@ from retrieval.evaluation.images import evaluate_images
 from retrieval.evaluation.ledger import count_evaluations, record_evaluation
 from retrieval.evaluation.results import EvaluationResult, ProtocolResult
 from retrieval.evaluation.texts import evaluate_texts
+from retrieval.evaluation.wrong_neighbour_page import save_wrong_neighbours
 from retrieval.index.gallery_index import GalleryIndex
 
 
@@ -72,10 +73,22 @@ def measure_index(
     return protocols + ([texts] if texts.result.rows else []), notes
 
 
-def save_evaluation(result: EvaluationResult, run_dir: Path) -> EvaluationResult:
+def save_evaluation(
+    result: EvaluationResult,
+    run_dir: Path,
+    *,
+    index: GalleryIndex | None = None,
+    data_dir: Path | None = None,
+) -> EvaluationResult:
     """Write ``metrics.json`` and its figure into ``run_dir``; return the result with its place.
 
     A look at test images is entered into the test ledger.
+
+    Args:
+        result: From ``evaluate_index``.
+        run_dir: Where to.
+        index: When given, its wrong neighbours are drawn, too.
+        data_dir: Where ``.npz`` datasets are searched first for their pictures.
 
     Raises:
         CheckpointError: When the ledger is damaged.
@@ -83,7 +96,14 @@ def save_evaluation(result: EvaluationResult, run_dir: Path) -> EvaluationResult
     if result.split in ("test", "all"):
         record_evaluation(result.encoder, result.dataset, result.split, run_dir)
     looks = count_evaluations(result.encoder, result.dataset)
-    placed = result.model_copy(update={"run_dir": str(run_dir), "test_evaluations": looks})
+    page = save_wrong_neighbours(index, result, run_dir, data_dir=data_dir) if index else None
+    placed = result.model_copy(
+        update={
+            "run_dir": str(run_dir),
+            "test_evaluations": looks,
+            "page": str(page) if page else None,
+        }
+    )
     write_text(run_dir / "metrics.json", placed.model_dump_json(indent=2) + "\n")
     save_precision_figure(placed, run_dir / "figures" / "precision_at_k.png")
     return placed

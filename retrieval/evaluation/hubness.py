@@ -14,12 +14,12 @@ def measure_hubness(
     """Return the hubness of the neighbours of many queries.
 
     Args:
-        neighbours: ``(Q, k)``: gallery positions.
+        neighbours: ``(Q, k)``: gallery positions; -1 is none.
         gallery: How many images stand in the gallery.
         candidates: How many of them a query can meet on average; None: all.
     """
     count, top_k = neighbours.shape
-    occurrences = np.bincount(neighbours.reshape(-1), minlength=gallery)
+    occurrences = np.bincount(neighbours[neighbours >= 0], minlength=gallery)
     deviation = occurrences - occurrences.mean()
     spread = occurrences.std()
     # Random neighbours: each image is drawn by each query that may meet it with one chance, p.

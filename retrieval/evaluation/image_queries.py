@@ -11,8 +11,9 @@ import numpy.typing as npt
 from retrieval.encoders.base import Embeddings
 from retrieval.evaluation.measures import Measure, expect_all, measure_all
 from retrieval.evaluation.metrics import Counts, Floats
-from retrieval.evaluation.ranking import rank_gallery
+from retrieval.evaluation.ranking import rank_candidates, rank_gallery
 from retrieval.evaluation.relevance import Relevance
+from retrieval.index.accelerators import Accelerator
 from retrieval.index.items import Items
 from retrieval.index.related import Relatives
 
@@ -25,7 +26,7 @@ class Answers:
 
     Args:
         values: ``(Q, M)``: each measure.
-        neighbours: ``(Q, k)``: gallery positions of the first hits.
+        neighbours: ``(Q, k)``: gallery positions of the first hits; -1 where none was found.
         nearest: ``(Q, 2)``: similarity of the nearest image of all, and of the nearest right one.
     """
 
@@ -54,20 +55,36 @@ class ImageQueries:
         self.total = self._relevant()
 
     def answer(
-        self, queries: Embeddings, gallery: Embeddings, measures: Sequence[Measure]
+        self,
+        queries: Embeddings,
+        gallery: Embeddings,
+        measures: Sequence[Measure],
+        accelerator: Accelerator | None = None,
     ) -> Answers:
-        """Return how well embeddings ``(Q, dim)`` find their like among ``(G, dim)``."""
+        """Return how well embeddings ``(Q, dim)`` find their like among ``(G, dim)``.
+
+        Args:
+            queries: Of the queries.
+            gallery: Of the gallery.
+            measures: What to measure; only those at a k where an accelerator is given.
+            accelerator: Finds the neighbours; None looks at every image.
+        """
         count = len(queries)
         top_k = max(measure.top_k or 1 for measure in measures)
         values = np.empty((count, len(measures)))
         neighbours = np.empty((count, top_k), np.int64)
         nearest = np.full((count, 2), np.nan)
-        for block in rank_gallery(queries, gallery, self.banned):
+        blocks = (
+            rank_candidates(queries, gallery, self.banned, accelerator, top_k)
+            if accelerator
+            else rank_gallery(queries, gallery, self.banned)
+        )
+        for block in blocks:
             part = block.queries
             relevant = self.relevance.between(self.queries[part], self.gallery[block.order])
             relevant &= block.found
             values[part] = measure_all(measures, relevant, self.total[part])
-            neighbours[part] = block.order[:, :top_k]
+            neighbours[part] = np.where(block.found, block.order, -1)[:, :top_k]
             nearest[part, 0] = block.similarities[:, 0]
             right = block.similarities[np.arange(len(relevant)), relevant.argmax(axis=1)]
             nearest[part, 1] = np.where(relevant.any(axis=1), right, np.nan)

@@ -14,7 +14,7 @@ from retrieval.evaluation.hubness import measure_hubness
 from retrieval.evaluation.image_queries import ImageQueries, groups_of, labelled
 from retrieval.evaluation.measures import Measure, measures_at
 from retrieval.evaluation.metrics import Floats
-from retrieval.evaluation.ranking import check_top_k
+from retrieval.evaluation.ranking import accelerate_gallery, check_top_k
 from retrieval.evaluation.results import MeasureRow, ProtocolResult, RowKey
 from retrieval.evaluation.wrong_neighbours import list_wrong_neighbours
 from retrieval.index.gallery_index import GalleryIndex
@@ -41,8 +41,11 @@ def evaluate_images(
     gallery, gallery_gaps = labelled(items, items.split_rows(gallery_split))
     asked = ImageQueries(items, rows, gallery)
     check_top_k(max(config.top_ks), int(asked.allowed.min()), index.name, gallery_split)
-    measures = measures_at(config.top_ks)
-    answers = asked.answer(index.embeddings(rows), index.embeddings(gallery), measures)
+    embeddings = index.embeddings(gallery)
+    kind = config.kind or index.description.kind
+    accelerator = accelerate_gallery(kind, embeddings, seed=config.seed)
+    measures = measures_at(config.top_ks, whole=accelerator is None)
+    answers = asked.answer(index.embeddings(rows), embeddings, measures, accelerator)
     groups = groups_of(items, rows)
     figures, samples = _figures(asked, answers.values, measures, groups, config.seed)
     nearest_rows = gallery[answers.neighbours[:, 0]]
@@ -51,6 +54,8 @@ def evaluate_images(
         protocol=protocol,
         split=split,
         gallery_split=gallery_split,
+        kind=accelerator.kind if accelerator else "flat",
+        kind_recall=accelerator.tuned.recall if accelerator else None,
         queries=len(rows),
         gallery=len(gallery),
         resampled="queries" if groups is None else "groups of queries",

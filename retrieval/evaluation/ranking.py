@@ -11,6 +11,10 @@ import numpy.typing as npt
 from medx.core.console import progress_bar
 from medx.core.errors import InputError
 from retrieval.encoders.base import Embeddings
+from retrieval.index.accelerator_build import build_accelerator
+from retrieval.index.accelerators import Accelerator
+from retrieval.index.kinds import resolve_kind
+from retrieval.index.vectors import FlatVectors
 
 Rows = npt.NDArray[np.int64]
 
@@ -65,6 +69,47 @@ def rank_gallery(
                 columns < allowed[:, None],
             )
             progress.advance(progress.task_ids[0], part.stop - part.start)
+
+
+def rank_candidates(
+    queries: Embeddings,
+    gallery: Embeddings,
+    banned: Sequence[Rows],
+    accelerator: Accelerator,
+    top_k: int,
+) -> Iterator[RankedBlock]:
+    """Yield what an accelerator finds for each query, in exact order, without the banned.
+
+    Args:
+        queries: ``(Q, dim)``, unit length.
+        gallery: ``(G, dim)``, unit length; what the accelerator was built over.
+        banned: Gallery positions that each query must not meet.
+        accelerator: Proposes positions.
+        top_k: How many neighbours are wanted.
+    """
+    wanted = top_k + max(len(positions) for positions in banned)
+    step = max(1, BLOCK // max(1, wanted * gallery.shape[1]))
+    for start in range(0, len(queries), step):
+        part = slice(start, min(start + step, len(queries)))
+        rows = np.sort(accelerator.candidates(queries[part], wanted), axis=1)
+        similarities = np.einsum("qd,qnd->qn", queries[part], gallery[np.maximum(rows, 0)])
+        refused = np.stack([np.isin(r, b) for r, b in zip(rows, banned[part], strict=True)])
+        similarities[(rows < 0) | refused] = -np.inf
+        order = np.argsort(-similarities, axis=1, kind="stable")
+        similarities = np.take_along_axis(similarities, order, axis=1)
+        positions = np.take_along_axis(np.maximum(rows, 0), order, axis=1)
+        yield RankedBlock(part, positions, similarities, np.isfinite(similarities))
+
+
+def accelerate_gallery(kind: str, gallery: Embeddings, *, seed: int = 0) -> Accelerator | None:
+    """Return an accelerator of a kind over a gallery; None for ``flat``.
+
+    Raises:
+        UnknownNameError: When there is no such kind.
+        InputError: When the gallery is too small for it.
+    """
+    resolved, _ = resolve_kind(kind, len(gallery), gallery.shape[1])
+    return build_accelerator(resolved, FlatVectors.from_embeddings(gallery), seed=seed)
 
 
 def check_top_k(top_k: int, available: int, index: str, split: str) -> None:

@@ -25,6 +25,12 @@ SHORT_NAMES = {
 }
 
 
+def short_name(measure: MeasureName, top_k: int | None) -> str:
+    """Return ``P@10``, ``R@10``, ``nDCG@10``, ``mAP@10``, ``mAP`` or ``MRR``."""
+    short = SHORT_NAMES[measure]
+    return short if top_k is None else f"{short}@{top_k}"
+
+
 class MeasureRow(Value):
     """One figure: a mean over all queries, over one class, or the unweighted mean over classes.
 
@@ -43,9 +49,8 @@ class MeasureRow(Value):
 
     @property
     def name(self) -> str:
-        """Its usual name: ``P@10``, ``R@10``, ``nDCG@10``, ``mAP@10``, ``mAP``, ``MRR``."""
-        short = SHORT_NAMES[self.measure]
-        return short if self.top_k is None else f"{short}@{self.top_k}"
+        """Its usual name."""
+        return short_name(self.measure, self.top_k)
 
     @property
     def key(self) -> RowKey:
@@ -90,7 +95,14 @@ class ProtocolResult(Value):
     protocol: Protocol
     split: str
     gallery_split: str
-    kind: str = Field(default="flat", description="The kind of index that found the neighbours.")
+    kind: str = Field(
+        default="flat",
+        description="The kind of index that found the neighbours; others than flat find no whole "
+        "ranking, so they have no mAP and MRR.",
+    )
+    kind_recall: Interval | None = Field(
+        default=None, description="Its recall@10 against exact search; None: it is exact."
+    )
     queries: int
     gallery: int
     resampled: str = Field(description="What the bootstrap draws again.")

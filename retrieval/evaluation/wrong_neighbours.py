@@ -35,7 +35,7 @@ def list_wrong_neighbours(
     """
     queries, neighbours = pairs
     right = relevance.between(queries, neighbours[:, None])[:, 0]
-    wrong = np.flatnonzero(~right)
+    wrong = np.flatnonzero(~right & np.isfinite(nearest[:, 0]))
     chosen = wrong[np.argsort(-nearest[wrong, 0], kind="stable")][:most]
     labels = items.column("label")
     hashes = items.column("content_hash")

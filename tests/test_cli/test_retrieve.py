@@ -228,5 +228,5 @@ def test_options_agree_with_the_settings(command, configs):
 
 
 def test_evaluate_defaults_are_the_settings():
-    assert retrieve_evaluate._top_ks(None) == EvaluateConfig.top_ks
-    assert retrieve_evaluate._top_ks([5, 1, 5]) == (1, 5)
+    assert retrieve_evaluate.settle_top_ks(None) == EvaluateConfig.top_ks
+    assert retrieve_evaluate.settle_top_ks([5, 1, 5]) == (1, 5)
