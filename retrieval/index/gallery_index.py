@@ -29,6 +29,8 @@ from retrieval.index.vectors import FlatVectors
 OPEN_ATTEMPTS = 20
 #: Vectors copied at a time.
 BATCH_ROWS = 16_384
+#: Restrictions whose rows an open index remembers: one serves many searches.
+MASKS_KEPT = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +66,7 @@ class GalleryIndex:
         self.description = description
         self.segments = tuple(segments)
         self._starts = np.cumsum([0, *map(len, segments)])
+        self._masks: dict[tuple[str, str | None], npt.NDArray[np.bool_]] = {}
 
     def __len__(self) -> int:
         return self.description.count
@@ -254,12 +257,17 @@ class GalleryIndex:
 
     def _mask(self, split: str, where: str | None) -> npt.NDArray[np.bool_] | None:
         """Return which rows may be found, None for all."""
-        mask = None if where is None else self.items.mask_where(where)
-        if split == "all":
-            return mask
-        of_split = np.zeros(len(self), bool)
-        of_split[self.items.split_rows(split)] = True
-        return of_split if mask is None else of_split & mask
+        if split == "all" and where is None:
+            return None
+        if (split, where) not in self._masks:
+            mask = np.zeros(len(self), bool)
+            mask[self.items.split_rows(split)] = True
+            if where is not None:
+                mask &= self.items.mask_where(where)
+            if len(self._masks) == MASKS_KEPT:
+                del self._masks[next(iter(self._masks))]
+            self._masks[split, where] = mask
+        return self._masks[split, where]
 
     def check_top_k(
         self,

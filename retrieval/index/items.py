@@ -123,8 +123,8 @@ class Items:
 
     def rows_where(self, name: str, value: str) -> npt.NDArray[np.int64]:
         """Return the rows whose column ``name`` equals ``value``."""
-        column = np.asarray(self.column(name), dtype=object)
-        return np.flatnonzero(column == value)
+        equal = pc.fill_null(pc.equal(self.table.column(name), value), False)
+        return np.flatnonzero(equal.to_numpy())
 
     def mask_where(self, text: str) -> npt.NDArray[np.bool_]:
         """Return which rows fulfil a filter such as ``label = 'pneumonia'``.
