@@ -20,9 +20,9 @@ from pydantic import Field, ValidationError
 
 from medx.core.errors import InputError, UnknownNameError
 from medx.core.values import Value
-from retrieval.index.description import IndexDescription
 from retrieval.milvus.collection import Collection
 from retrieval.milvus.connection import connect, disconnect, translated
+from retrieval.milvus.description import MilvusDescription
 from retrieval.milvus.numbering import Range
 
 PREFIX = "medx"
@@ -34,7 +34,7 @@ _OPEN: list[Catalog] = []
 class State(Value):
     """What a collection says of itself: the one thing that a change replaces at its end."""
 
-    description: IndexDescription
+    description: MilvusDescription
     columns: tuple[str, ...] = Field(description="All that is known of an image.")
     end: int = Field(description="Rows from this place on are not of the gallery.")
     gaps: tuple[Range, ...] = Field(
@@ -113,13 +113,15 @@ class Catalog:
         with translated(self.uri):
             properties = self.client.describe_collection(collection).get("properties") or {}
         try:
-            return State.model_validate_json(properties.get(PROPERTY) or "")
+            state = State.model_validate_json(properties.get(PROPERTY) or "")
         except ValidationError as error:
             raise InputError(
                 f"collection {collection} of the Milvus at {self.uri} has no description that "
                 "this medx can read",
                 hint="build the gallery again with `medx retrieve build`",
             ) from error
+        here = state.description.model_copy(update={"uri": self.uri})
+        return state.model_copy(update={"description": here})
 
     def write_state(self, collection: str, state: State) -> None:
         """Make ``state`` what a collection says of itself, in one step."""

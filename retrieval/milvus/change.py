@@ -75,8 +75,9 @@ class MilvusChange:
         splits.subtract(self.index.items.splits_of(removed))
         splits.update(added.splits if added else {})
         end = added.end if added else before.end
-        about = description.model_copy(
+        about = before.description.model_copy(
             update={
+                **dict(description),
                 "count": len(Numbering.up_to(end, gaps)),
                 "splits": {name: count for name, count in splits.items() if count},
                 "generation": description.generation + 1,

@@ -68,13 +68,12 @@ class Collection:
         """Remove the collection with all it holds."""
         self._call("drop_collection")
 
-    def insert(self, items: Items, embeddings: Embeddings, first: int) -> None:
-        """Add rows at places from ``first`` on, where none ever were."""
+    def insert(self, items: Items, embeddings: Embeddings, places: Places) -> None:
+        """Add rows at places where none ever were."""
         size = max(1, MOST_BYTES // (4 * self.dim + 2048))
         for start in range(0, len(items), size):
             part = np.arange(start, min(start + size, len(items)))
-            rows = to_rows(items.take(part), embeddings[part], first + start)
-            self._call("insert", data=rows)
+            self._call("insert", data=to_rows(items.take(part), embeddings[part], places[part]))
 
     def delete(self, ranges: Iterable[Range]) -> None:
         """Remove the rows with places in some ranges."""
@@ -160,7 +159,13 @@ class Collection:
         return found
 
     def search(
-        self, queries: Embeddings, limit: int, *, kind: str, expression: str = ""
+        self,
+        queries: Embeddings,
+        limit: int,
+        *,
+        kind: str,
+        expression: str = "",
+        effort: int | None = None,
     ) -> list[list[tuple[float, int]]]:
         """Return for each query up to ``limit`` similarities with places, best first.
 
@@ -169,6 +174,7 @@ class Collection:
             limit: At most ``MOST_ROWS``.
             kind: The kind of index.
             expression: Only rows that fulfil it.
+            effort: How hard the index is searched.
         """
         results: list[list[tuple[float, int]]] = []
         size = max(1, min(MOST_BYTES // (4 * self.dim), (1 << 19) // limit))
@@ -176,7 +182,7 @@ class Collection:
             found = self._call(
                 "search", data=list(queries[start : start + size]), filter=expression,
                 limit=limit, output_fields=[PLACE], anns_field=VECTOR,
-                search_params=search_params(kind, limit), consistency_level=consistency(),
+                search_params=search_params(kind, limit, effort), consistency_level=consistency(),
             )  # fmt: skip
             results += [[(hit["distance"], hit["entity"][PLACE]) for hit in hits] for hits in found]
         return results

@@ -105,8 +105,11 @@ class MilvusGallery(GalleryIndex):
         wanted = min(top_k + most, available)
         found = None
         if self._server_will_do(chosen, wanted, available, banned=bool(banned), exact=exact):
-            kind = self.description.kind
-            found = ask(self.part, queries, wanted, kind=kind, chosen=chosen, available=available)
+            about = self.description
+            found = ask(
+                self.part, queries, wanted, kind=about.kind, chosen=chosen, available=available,
+                effort=about.tuning.effort if about.tuning else None,
+            )  # fmt: skip
         if found is None:
             if available > WORTH_SAYING:
                 note(f"comparing {available} vectors one by one, for an exact answer")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
+from retrieval.index.tuning import TARGET_RECALL
+
 #: What ``medx`` calls a kind and what Milvus does.
 MILVUS_KINDS: Final = {
     "flat": "FLAT",
@@ -16,6 +18,14 @@ MILVUS_KINDS: Final = {
 LITE_KINDS: Final = ("flat", "hnsw", "ivf-sq8")
 #: Kinds whose similarities are those of compressed vectors and have to be computed again.
 COMPRESSED: Final = ("ivf-sq8", "ivf-pq")
+#: What is tried in turn until the recall on held images is ``AIM``.
+EFFORTS: Final = {
+    "hnsw": (16, 32, 64, 128, 256, 512, 1024),
+    "ivf-sq8": (8, 16, 32, 64, 128, 256, 512),
+    "ivf-pq": (8, 16, 32, 64, 128, 256, 512),
+}
+#: Above what is promised: the held images that are not tried on give some back.
+AIM = (1 + TARGET_RECALL) / 2
 #: Candidates that are compared again for each wanted hit of a compressed kind.
 CANDIDATES = 8
 
@@ -32,14 +42,19 @@ def build_params(kind: str, count: int, dim: int) -> dict[str, Any]:
     return {"index_type": MILVUS_KINDS[kind], "metric_type": "IP", "params": params}
 
 
-def search_params(kind: str, limit: int) -> dict[str, Any]:
-    """Return how widely a kind is searched for ``limit`` hits."""
-    params: dict[str, Any] = {
-        "flat": {},
-        "hnsw": {"ef": min(32_768, max(128, 2 * limit))},
-        "ivf-sq8": {"nprobe": 64},
-        "ivf-pq": {"nprobe": 64},
-    }[kind]
+def search_params(kind: str, limit: int, effort: int | None = None) -> dict[str, Any]:
+    """Return how widely a kind is searched for ``limit`` hits.
+
+    Args:
+        kind: Of index.
+        limit: Hits a query; a graph cannot look at fewer rows.
+        effort: ``ef`` of a graph, ``nprobe`` of an inverted file.
+    """
+    params: dict[str, Any] = {}
+    if kind == "hnsw":
+        params = {"ef": min(32_768, max(effort or 128, limit))}
+    elif kind != "flat":
+        params = {"nprobe": effort or 64}
     return {"metric_type": "IP", "params": params}
 
 

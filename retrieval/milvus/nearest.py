@@ -21,7 +21,14 @@ SAME = 1e-6
 
 
 def ask(
-    part: Part, queries: Embeddings, wanted: int, *, kind: str, chosen: str, available: int
+    part: Part,
+    queries: Embeddings,
+    wanted: int,
+    *,
+    kind: str,
+    chosen: str,
+    available: int,
+    effort: int | None = None,
 ) -> Neighbours | None:
     """Return at least the best ``wanted`` rows as the server finds them; None for too few of them.
 
@@ -34,11 +41,14 @@ def ask(
         kind: The kind of the server's index.
         chosen: Only rows that fulfil this expression.
         available: How many do.
+        effort: How hard the server looks.
     """
     most = min(available, MOST_ROWS)
     limit = min((CANDIDATES if kind in COMPRESSED else 1) * wanted + 1, most)
     while True:
-        hits = part.collection.search(queries, limit, kind=kind, expression=part.within(chosen))
+        hits = part.collection.search(
+            queries, limit, kind=kind, expression=part.within(chosen), effort=effort
+        )
         found = _as_neighbours(part, hits)
         enough = (found.rows >= 0).sum(axis=1) >= wanted
         if limit == most:

@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NoReturn
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from medx.core.errors import InputError
@@ -27,21 +29,23 @@ ITEM_FIELDS: Final = (*TEXT_COLUMNS, JSON_COLUMN)
 LONGEST_JSON = 65_535
 
 
-def to_rows(items: Items, embeddings: Embeddings, first: int) -> list[dict[str, Any]]:
-    """Return what Milvus stores of ``items`` at places from ``first`` on.
+def to_rows(
+    items: Items, embeddings: Embeddings, places: npt.NDArray[np.int64]
+) -> list[dict[str, Any]]:
+    """Return what Milvus stores of ``items`` at some places.
 
     Args:
         items: What is known.
         embeddings: ``(N, dim)``, row for row with ``items``.
-        first: The place of the first of them.
+        places: ``(N,)``.
 
     Raises:
         InputError: When a value is longer than Milvus can hold.
     """
     values = items.table.to_pylist()
     return [
-        {PLACE: first + number, VECTOR: vector, **_fields(value)}
-        for number, (vector, value) in enumerate(zip(embeddings, values, strict=True))
+        {PLACE: place, VECTOR: vector, **_fields(value)}
+        for place, vector, value in zip(places.tolist(), embeddings, values, strict=True)
     ]
 
 

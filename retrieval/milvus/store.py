@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
+
 from medx.core.errors import InputError
 from medx.core.runs import now
 from retrieval.encoders.base import Embeddings
@@ -15,13 +17,16 @@ from retrieval.index.kinds import AUTO, Kind, resolve_kind
 from retrieval.milvus.catalog import Catalog, State, catalog_at
 from retrieval.milvus.collection import Collection, in_ranges
 from retrieval.milvus.connection import is_lite
+from retrieval.milvus.description import MilvusDescription
 from retrieval.milvus.gallery import MilvusGallery
+from retrieval.milvus.held import HeldImages
 from retrieval.milvus.items import MilvusItems
 from retrieval.milvus.kinds import LITE_KINDS
 from retrieval.milvus.lock import writing
-from retrieval.milvus.numbering import Numbering
+from retrieval.milvus.numbering import Numbering, joined
 from retrieval.milvus.part import Part
 from retrieval.milvus.place import MilvusPlace
+from retrieval.milvus.recall import tune
 from retrieval.milvus.rows import PLACE
 
 Batches = Iterable[tuple[Items, Embeddings]]
@@ -103,14 +108,24 @@ def replace_gallery(
     dim = description.encoder.dim
     about = f"medx gallery {name}: {description.dataset} by {description.encoder}"
     collection = catalog.new_collection(name, dim, about=about)
-    written = insert(collection, batches, 0, COLUMNS)
+    held = HeldImages(kind, seed=description.settings.get("seed", 0))
+    written = insert(collection, batches, 0, COLUMNS, held=held)
     chosen = _choose_kind(kind, written.end, dim, catalog.uri, memory_bytes)
-    collection.build(chosen, written.end)
+    collection.build(chosen, written.end - len(held))
+    tuned = None
+    if len(held):
+        if chosen != "flat":
+            numbering = Numbering.up_to(written.end, joined(held.ranges))
+            tuned = tune(Part(collection, numbering), chosen, held.embeddings)
+        for items, embeddings, places in held.kept:
+            collection.insert(items, embeddings, places)
+        collection.settle(written.end)
     check_written(collection, 0, written.end)
-    described = description.model_copy(
-        update={
-            "name": name, "kind": chosen, "count": written.end, "splits": dict(written.splits),
-            "segments": (), "generation": description.generation + 1, "changed": now(),
+    described = MilvusDescription.model_validate(
+        {
+            **description.model_dump(), "name": name, "kind": chosen, "count": written.end,
+            "splits": dict(written.splits), "segments": (), "tuned": tuned, "uri": catalog.uri,
+            "generation": description.generation + 1, "changed": now(),
         }
     )  # fmt: skip
     state = State(description=described, columns=written.columns, end=written.end)
@@ -119,8 +134,15 @@ def replace_gallery(
     return state
 
 
-def insert(collection: Collection, batches: Batches, first: int, columns: Iterable[str]) -> Written:
-    """Add rows at places from ``first`` on.
+def insert(
+    collection: Collection,
+    batches: Batches,
+    first: int,
+    columns: Iterable[str],
+    *,
+    held: HeldImages | None = None,
+) -> Written:
+    """Add rows at places from ``first`` on, but for those that are held.
 
     Raises:
         ValueError: When two of them have one id, or embeddings are not row for row with items.
@@ -136,7 +158,9 @@ def insert(collection: Collection, batches: Batches, first: int, columns: Iterab
         if repeated:
             raise ValueError(f"ids must be unique, got {repeated[0]!r} more than once")
         ids.update(coming)
-        collection.insert(items, embeddings, end)
+        places = np.arange(end, end + len(items))
+        rows = held.draw(items, embeddings, places) if held else np.arange(len(items))
+        collection.insert(items.take(rows), embeddings[rows], places[rows])
         end += len(items)
         splits.update(items.splits)
         names |= dict.fromkeys(items.table.column_names)
