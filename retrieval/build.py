@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from pathlib import Path
 
 from pydantic import Field
 
@@ -26,6 +25,8 @@ from retrieval.index.kinds import Kind, resolve_kind
 from retrieval.index.origin import dataset_digest, dataset_source, item_of
 from retrieval.index.segment import write_segment
 from retrieval.index.tuning import Tuning
+from retrieval.milvus.place import MilvusPlace
+from retrieval.place import Place
 
 PACKAGES = ("medx", "numpy", "faiss-cpu", "pyarrow", "torch", "open_clip_torch")
 
@@ -53,28 +54,29 @@ class BuildResult(Value):
 
 
 def build_index(
-    dataset: Dataset, encoder: Encoder, index_dir: Path, config: BuildConfig | None = None
+    dataset: Dataset, encoder: Encoder, place: Place, config: BuildConfig | None = None
 ) -> BuildResult:
-    """Embed every readable image of ``dataset`` and write the index folder.
+    """Embed every readable image of ``dataset`` and write the index.
 
     Images that cannot be read are left out, counted and listed. Embeddings stay in the cache of
     their encoder, so that a build that was cut short goes on where it was.
 
     Raises:
-        InputError: When no image can be read, there are too few for the kind, or ``index_dir``
+        InputError: When no image can be read, there are too few for the kind, or ``place``
             holds something else.
     """
     config = config or BuildConfig()
-    check_replaceable(index_dir)
+    if not isinstance(place, MilvusPlace):
+        check_replaceable(place)
     chosen = dataset.split(config.split, limit=config.limit)
     resolve_kind(config.kind, len(chosen), encoder.dim)
     embedded = embed_dataset(chosen, encoder, config=EmbedConfig(batch_size=config.batch_size))
     images = embedded.require_images()
-    description = _describe(dataset, encoder, name=index_dir.name, config=config)
-    state = from_main(lambda: _write(images, description, index_dir, config))
+    description = _describe(dataset, encoder, name=place.name, config=config)
+    state = from_main(lambda: _write(images, description, place, config))
     return BuildResult(
-        index=index_dir.name,
-        index_dir=str(index_dir),
+        index=place.name,
+        index_dir=str(place),
         encoder=encoder.fingerprint,
         encoder_reason=encoder.reason,
         dataset=dataset.name,
@@ -92,10 +94,16 @@ def build_index(
 
 
 def _write(
-    images: EmbeddedImages, description: IndexDescription, index_dir: Path, config: BuildConfig
+    images: EmbeddedImages, description: IndexDescription, place: Place, config: BuildConfig
 ) -> IndexDescription:
-    """Make embedded images, read shard by shard, the state of an index folder."""
-    with changing(index_dir) as change:
+    """Make embedded images, read shard by shard, the state of an index."""
+    if isinstance(place, MilvusPlace):
+        from retrieval.milvus.store import write_gallery
+
+        return write_gallery(
+            place, _batches(images), description, kind=config.kind, memory_bytes=config.memory_bytes
+        )
+    with changing(place) as change:
         segment = write_segment(change, _batches(images), description.encoder.dim)
         if segment:
             segment = accelerate(change, segment, config.kind, memory_bytes=config.memory_bytes)

@@ -8,7 +8,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from medx.core import settings
 from medx.core.console import note
 from medx.core.errors import IndexMismatchError, InputError
 from retrieval.config import AUTO, GalleryConfig, SearchConfig
@@ -17,8 +16,9 @@ from retrieval.encoders.load import choose_encoder, load_encoder
 from retrieval.encoders.runtimes.load import query_runtime
 from retrieval.index.description import build_command
 from retrieval.index.gallery_index import GalleryIndex
-from retrieval.index.locate import DESCRIPTION_FILE, FULL_PRECISION, find_index_dir, index_name
+from retrieval.index.locate import FULL_PRECISION, index_name
 from retrieval.index.origin import dataset_digest, dataset_source
+from retrieval.place import Place, find_place, holds_index, load_index, new_place, place_options
 
 if TYPE_CHECKING:
     from medx.core.images import Pixels
@@ -111,13 +111,15 @@ def open_gallery(config: GalleryConfig | None = None, **options: Any) -> Gallery
     if config.encoder == AUTO:
         note(f"encoder {choice.name} ({choice.reason})")
     name, source, digest = _dataset_of(config)
-    index_dir = settings.index_dir() / index_name(
-        name, choice.name, config.precision or FULL_PRECISION
+    place = new_place(
+        index_name(name, choice.name, config.precision or FULL_PRECISION),
+        backend=config.backend,
+        uri=config.uri,
     )
-    if not (index_dir / DESCRIPTION_FILE).is_file():
-        _build(config, choice.name, source, index_dir)
-    index = GalleryIndex.load(index_dir)
-    command = build_command(source, choice.name, config.weights)
+    if not holds_index(place):
+        _build(config, choice.name, source, place)
+    index = load_index(place)
+    command = build_command(source, choice.name, config.weights) + place_options(place)
     _check_same(index, source, digest, command)
     _check_alone(index, command)
     _check_whole(index, command)
@@ -162,7 +164,7 @@ def _check_whole(index: GalleryIndex, command: str) -> None:
 
 
 def _open_named(config: GalleryConfig, name: str) -> Gallery:
-    index = GalleryIndex.load(find_index_dir(name))
+    index = load_index(find_place(name, backend=config.backend, uri=config.uri))
     made_by = index.description.encoder.name
     if config.encoder == AUTO:
         return Gallery(index, config, f"auto: index {index.name} was built by it")
@@ -191,14 +193,14 @@ def _dataset_of(config: GalleryConfig) -> tuple[str, str, str | None]:
     return dataset.name, dataset_source(dataset), dataset_digest(dataset)
 
 
-def _build(config: GalleryConfig, encoder: str, source: str, index_dir: Path) -> None:
+def _build(config: GalleryConfig, encoder: str, source: str, place: Place) -> None:
     from medx.datasets.catalog import load_dataset
     from retrieval.build import build_index
     from retrieval.config import BuildConfig
 
     dataset = load_dataset(source, data_dir=config.data_dir)
     made_up = " synthetic" if dataset.synthetic else ""
-    note(f"no index {index_dir.name} yet: building it from {len(dataset)}{made_up} images, once")
+    note(f"no index {place.name} yet: building it from {len(dataset)}{made_up} images, once")
     built_by = load_encoder(
         encoder if config.encoder == AUTO else config.encoder,
         weights=config.weights,
@@ -206,5 +208,5 @@ def _build(config: GalleryConfig, encoder: str, source: str, index_dir: Path) ->
         runtime=config.runtime,
         precision=config.precision or FULL_PRECISION,
     )
-    result = build_index(dataset, built_by, index_dir, BuildConfig(batch_size=config.batch_size))
+    result = build_index(dataset, built_by, place, BuildConfig(batch_size=config.batch_size))
     note(f"built {result.index}: {result.count} images, {result.images_per_second:.0f} a second")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TypeAlias
 
@@ -75,6 +76,13 @@ def load_index(place: Place) -> GalleryIndex:
 
         return open_milvus(place)
     return GalleryIndex.load(place)
+
+
+def place_options(place: Place) -> str:
+    """Return the options, with a blank before them, that lead a command to a Milvus."""
+    if isinstance(place, MilvusPlace):
+        return f" --backend milvus --uri {shlex.quote(place.uri)}"
+    return ""
 
 
 def _check_backend(backend: str, uri: str | None) -> None:
