@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 def print_search(result: SearchResult, *, json: bool) -> None:
     """Print hits as a table, or the result as JSON."""
     from medx.core.console import print_json, print_table
+    from retrieval.search.results import shown_similarity
 
     if json:
         print_json(result)
@@ -18,8 +19,8 @@ def print_search(result: SearchResult, *, json: bool) -> None:
     same = ("", " = query's pixels")
     print_table(
         (
-            (h.rank, h.similarity, h.label, h.split, h.id + same[h.id in result.duplicates],
-             h.text or h.path)
+            (h.rank, shown_similarity(h.similarity), h.label, h.split,
+             h.id + same[h.id in result.duplicates], h.text or h.path)
             for h in result.hits
         ),
         columns=("rank", "similarity", "label", "split", "id", "text or path"),

@@ -16,6 +16,7 @@ from medx.core.settings import DISCLAIMER
 from medx.core.values import Value
 from retrieval.config import SearchConfig
 from retrieval.gallery import Gallery
+from retrieval.search.candidates import count_searched
 from retrieval.search.parts import ReadQuery, read_query
 from retrieval.search.query import Query
 from retrieval.search.query_files import Asked
@@ -73,7 +74,12 @@ def answer_queries(
         asked: The queries.
         parse: Turns what was typed into a query.
         config: Of every search.
+
+    Raises:
+        InputError: When ``where`` cannot be read.
+        UnknownNameError: When no image is in the split.
     """
+    count_searched(gallery.index, config)  # a wrong filter is no fault of any single query
     left = iter(asked)
     while batch := list(islice(left, BATCH)):
         yield _answer(gallery, batch, parse, config)

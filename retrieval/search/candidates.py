@@ -52,8 +52,22 @@ def searched_rows(index: GalleryIndex, config: SearchConfig) -> npt.NDArray[np.i
         InputError: When ``where`` cannot be read.
         UnknownNameError: When no row is in the split.
     """
-    rows = index.items.split_rows(config.split)
-    return rows if config.where is None else rows[index.items.mask_where(config.where)[rows]]
+    if config.where is None:
+        return index.items.split_rows(config.split)
+    rows = np.flatnonzero(index.items.mask_where(config.where))
+    if config.split == "all":
+        return rows
+    return np.intersect1d(rows, index.items.split_rows(config.split), assume_unique=True)
+
+
+def count_searched(index: GalleryIndex, config: SearchConfig) -> int:
+    """Return how many rows a search looks among; nothing is read that can be known without."""
+    if config.where is None and config.split == "all":
+        return len(index)
+    known = index.description.splits.get(config.split)
+    if config.where is None and known is not None:
+        return known
+    return len(searched_rows(index, config))
 
 
 def _is_plain(config: SearchConfig) -> bool:
@@ -64,9 +78,7 @@ def _is_plain(config: SearchConfig) -> bool:
 def _find(
     index: GalleryIndex, query: EmbeddedQuery, config: SearchConfig, excluded: list[str]
 ) -> tuple[list[Hit], list[LeftOut]]:
-    searched = searched_rows(index, config)
-    own = np.array(index.items.rows_of(excluded), np.int64)
-    available = len(searched) - int(np.isin(own, searched).sum())
+    available = count_searched(index, config) - _count_excluded(index, config, excluded)
     if config.where is None:
         index.check_top_k(config.top_k, available, config.split)
     elif available == 0:
@@ -98,6 +110,15 @@ def _find(
     return index.hits(kept), left_out
 
 
+def _count_excluded(index: GalleryIndex, config: SearchConfig, excluded: list[str]) -> int:
+    rows = index.items.rows_of(excluded)
+    if config.where is not None:
+        return int(np.isin(rows, searched_rows(index, config)).sum())
+    if config.split == "all":
+        return len(rows)
+    return sum(index.items.item(row).split == config.split for row in rows)
+
+
 def _drops(config: SearchConfig) -> bool:
     return config.dedup or config.dedup_above is not None
 
@@ -109,8 +130,10 @@ def _search(
     config: SearchConfig,
     excluded: Sequence[Collection[str]],
 ) -> Neighbours:
+    # An index that is asked to leave nothing out may take its fast way.
+    exclude_ids = excluded if any(excluded) else None
     return index.search(
-        embeddings, top_k, split=config.split, where=config.where, exclude_ids=excluded
+        embeddings, top_k, split=config.split, where=config.where, exclude_ids=exclude_ids
     )
 
 

@@ -9,7 +9,7 @@ from medx.core.figures import save_image_grid
 from medx.core.values import Hit
 from retrieval.search.heatmap import lay_over
 from retrieval.search.pictures import Pictures, shown_terms
-from retrieval.search.results import QueryTerm, SearchResult
+from retrieval.search.results import QueryTerm, SearchResult, shown_similarity
 
 COLUMNS = 5
 
@@ -43,7 +43,7 @@ def _query_caption(term: QueryTerm) -> str:
 def _caption(hit: Hit, result: SearchResult) -> str:
     same = " (same pixels)" if hit.id in result.duplicates else ""
     label = textwrap.shorten(hit.label or "–", 30, placeholder=" …")
-    return f"{hit.rank}: {hit.similarity:.3f}{same}\n{label}\n{_short(hit.id)}"
+    return f"{hit.rank}: {shown_similarity(hit.similarity)}{same}\n{label}\n{_short(hit.id)}"
 
 
 def _short(text: str, length: int = 30) -> str:

@@ -14,8 +14,8 @@ from medx.core.images import Pixels
 from medx.core.pages import data_uri, render_page
 from medx.core.words import many
 from retrieval.search.heatmap import HeatMaps, colour_map, enlarge_map
-from retrieval.search.pictures import Pictures, shown_terms
-from retrieval.search.results import QueryTerm, SearchResult
+from retrieval.search.pictures import Pictures, shown_names, shown_terms
+from retrieval.search.results import QueryTerm, SearchResult, shown_similarity
 
 #: Larger pictures are made smaller; up to the second, without loss.
 LARGEST, LOSSLESS = 640, 256
@@ -49,7 +49,8 @@ def save_search_page(result: SearchResult, pictures: Pictures, path: Path) -> Pa
     shown = dict(zip(map(id, result.hits), _show_hits(pictures), strict=True))
     asked = iter(pictures.queries)
     queries = [
-        (term, None if term.kind == "text" else _show(next(asked)[1])) for term in result.terms
+        (term, name, None if term.kind == "text" else _show(next(asked)[1]))
+        for term, name in zip(result.terms, shown_names(result.terms), strict=True)
     ]
     everything = [*(pixels for _, pixels in pictures.queries), *pictures.hits]
     text = render_page(
@@ -63,6 +64,7 @@ def save_search_page(result: SearchResult, pictures: Pictures, path: Path) -> Pa
         gradient=_gradient(),
         shrunk=any(max(pixels.shape[:2]) > LARGEST for pixels in everything),
         weight=_weight,
+        cosine=shown_similarity,
     )
     write_text(path, text)
     return path

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,13 +89,21 @@ def read_images(
     return pixels
 
 
-def shown_terms(terms: Iterable[QueryTerm]) -> str:
+def shown_terms(terms: Sequence[QueryTerm]) -> str:
     """Return a query for pages and figures: names of files may name a person and are left out."""
-    return write_terms((term.weight, shown_term(term)) for term in terms)
+    names = shown_names(terms)
+    return write_terms((term.weight, name) for term, name in zip(terms, names, strict=True))
 
 
-def shown_term(term: QueryTerm) -> str:
-    """Return one term without the name of its file."""
-    if term.kind == "text":
-        return f"“{term.value}”"
-    return term.value if term.kind == "id" else "an image of the user’s"
+def shown_names(terms: Sequence[QueryTerm]) -> list[str]:
+    """Return the terms for pages and figures, files by their number."""
+    names, own = [], [term for term in terms if term.kind not in ("text", "id")]
+    for term in terms:
+        if term.kind == "text":
+            names.append(f"“{term.value}”")
+        elif term.kind == "id":
+            names.append(term.value)
+        else:
+            number = 1 + next(i for i, other in enumerate(own) if other is term)
+            names.append(f"image {number}" if len(own) > 1 else "an image of the user’s")
+    return names

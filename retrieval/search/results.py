@@ -10,6 +10,14 @@ from medx.core.settings import DISCLAIMER
 from medx.core.values import Hit, Interval, Value
 
 
+def shown_similarity(value: float) -> str:
+    """Return a cosine with three decimals, or more where it would pass for 1."""
+    text = f"{value:.3f}"
+    if text == "1.000" and value < 1 - 1e-6:  # a float32 cosine of one vector may miss 1
+        text = f"{value:.4f}" if value < 0.99995 else ">0.9999"
+    return text
+
+
 class QueryTerm(Value):
     """One part of a query as it was searched."""
 

@@ -6,16 +6,13 @@ from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-
 from medx.core.values import Hit
 from retrieval.config import SearchConfig
 from retrieval.encoders.base import Encoder, UnknownWords
 from retrieval.index.gallery_index import GalleryIndex
 from retrieval.index.related import related_ids
 from retrieval.prompts import templates_for
-from retrieval.search.candidates import find_hits, searched_rows
+from retrieval.search.candidates import count_searched, find_hits, searched_rows
 from retrieval.search.parts import EmbeddedQuery, ReadQuery, embed_queries, read_query
 from retrieval.search.query import Query
 from retrieval.search.results import LeftOut, SearchResult, Vote
@@ -83,13 +80,13 @@ def search_read(
     """Answer queries that were read; they are embedded together. See ``search``."""
     embedded = embed_queries(index, encoder, queries)
     found = find_hits(index, embedded, config, exclude_ids)
-    rows = searched_rows(index, config)
-    prevalence = _prevalence(index, rows) if config.vote else None
+    searched = count_searched(index, config)
+    prevalence = _prevalence(index, config) if config.vote else None
     answers = []
     for query, (hits, left_out) in zip(embedded, found, strict=True):
         vote = _vote(index, query.read, hits, prevalence) if config.vote else None
         reason = encoder().reason if any(p.needs_encoder for p in query.read.parts) else ""
-        one = Found(hits=hits, left_out=left_out, searched=len(rows), vote=vote)
+        one = Found(hits=hits, left_out=left_out, searched=searched, vote=vote)
         result = _result(index, query, config, one, reason=reason)
         answers.append(Answer(result=result, query=query))
     return answers
@@ -111,9 +108,9 @@ def _vote(
     return count_vote(hits, not_counted=sorted(related), prevalence=prevalence)
 
 
-def _prevalence(index: GalleryIndex, rows: npt.NDArray[np.int64]) -> dict[str, float]:
+def _prevalence(index: GalleryIndex, config: SearchConfig) -> dict[str, float]:
     labels = index.items.column("label")
-    held = [labels[row] for row in rows]
+    held = [labels[row] for row in searched_rows(index, config)]
     counts = Counter(name for label in held if label for name in label_names(label))
     total = sum(1 for label in held if label)
     return {name: count / total for name, count in counts.items()}

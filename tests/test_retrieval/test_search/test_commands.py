@@ -50,9 +50,12 @@ def test_vote_check_prints_what_was_measured(run):
         ("text-search", ["--queries", "q.txt", "--page", "p.html"], "are for one query"),
         ("text-search", ["--queries", "q.txt", "--output", "o.xlsx"], "cannot be written"),
         ("text-search", ["--queries", "q.txt", "--resume"], "--resume needs --output"),
+        ("text-search", ["--queries", "in.txt", "--where", "lable = 'x'"], "lable"),
+        ("text-search", ["--queries", "in.txt", "--split", "tst"], "unknown split"),
     ],
 )
-def test_bad_input_is_told(run, command, args, error):
+def test_bad_input_is_told(run, tmp_path, command, args, error):
+    (tmp_path / "in.txt").write_text("normal")
     result = run(command, *args)
     assert result.exit_code == 1
     assert error in result.stderr

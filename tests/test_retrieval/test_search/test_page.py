@@ -34,7 +34,7 @@ def test_hits_stand_with_their_own_pictures(page, toy_index, two_class):
     from medx.core.images import read_image
 
     result, text = page(words("normal"))
-    cards = re.findall(r'src="data:image/png;base64,([^"]+)" alt="hit (\d+)".*?<b>([\d.]+)</b>.*?'
+    cards = re.findall(r'src="data:image/png;base64,([^"]+)" alt="hit (\d+)".*?<b>([\d.>]+)</b>.*?'
                        r'class="label">(\w+)<.*?· ([\w-]+)', text, re.DOTALL)  # fmt: skip
     assert len(cards) == 4
     for hit, (data, rank, similarity, label, name) in zip(result.hits, cards, strict=True):
