@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any, TypeAlias, cast
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from classify.config import COMPACT_CNN
 from classify.encoder_probe import EncoderProbe
 from classify.pretrained import find_weights
 from medx.core.errors import InputError, UnknownNameError
+from medx.core.models.timm_weights import check_complete
 
 SMALLEST_INPUT, SMALL_INPUT = 16, 64
 HALVED_INPUT = 48
@@ -196,7 +197,7 @@ def build_model(
         reason = str(error).splitlines()[0]
         raise InputError(f"cannot build {name} for these images: {reason}") from error
     if weights is not None:
-        _check_complete(network, weights)
+        check_complete(network, weights)
     return Backbone(network, standardise=in_channels if normalise == "image" else None)
 
 
@@ -225,24 +226,6 @@ def default_size(name: str, native: int) -> int:
 def _standardise(channels: int) -> nn.Module:
     # One group over all channels: the balance of colours is a finding, brightness is not.
     return nn.GroupNorm(1, channels, eps=1e-3, affine=False)
-
-
-def _check_complete(network: Any, weights: Path) -> None:
-    """Refuse a file that leaves layers as they were: timm passes over missing ones."""
-    with safe_open(weights, framework="pt") as stream:
-        given = set(stream.keys())
-    head = network.pretrained_cfg.get("classifier") or ()
-    heads = (head,) if isinstance(head, str) else tuple(head)
-    missing = [
-        name
-        for name in network.state_dict()
-        if name not in given and not name.startswith(tuple(f"{h}." for h in heads))
-    ]
-    if missing:
-        raise InputError(
-            f"{weights} lacks {len(missing)} tensors of the network (first: {missing[0]})",
-            hint="it must hold the timm state dict of this very network",
-        )
 
 
 def _takes_img_size(name: str) -> bool:

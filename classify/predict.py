@@ -19,8 +19,9 @@ from classify.inference import compute_features, compute_logits
 from classify.model import Network
 from classify.trust.conformal import ConformalSets, fit_conformal
 from classify.trust.ood import OOD_FILE, REASONS, OutOfDistribution, colourfulness, load_ood
-from classify.trust.operating_points import apply_operating_point, bag_operating_point
+from classify.trust.operating_points import apply_operating_point
 from classify.trust.operating_rules import parse_decision
+from classify.trust.thresholds import choose_threshold
 from classify.trust.val_logits import VAL_LOGITS_FILE, ValLogits, load_val_logits
 from medx.core.device import resolve_device
 from medx.core.errors import CheckpointError, InputError
@@ -148,9 +149,12 @@ class Classifier:
         Raises:
             CheckpointError: When the classifier came without val's logits.
         """
+        return self.description.calibration.probabilities(self._kept_val().logits)
+
+    def _kept_val(self) -> ValLogits:
         if self.val is None:
             raise CheckpointError(f"{self.name} holds no logits of val", hint=RETRAIN)
-        return self.description.calibration.probabilities(self.val.logits)
+        return self.val
 
     @cached_property
     def conformal(self) -> ConformalSets | None:
@@ -179,9 +183,9 @@ class Classifier:
         elif (rule := str(parsed)) in stored:
             threshold = stored[rule]
         else:
-            probs = self.val_probs[:, 1]
-            positive, groups = self.val.target == 1, self.val.groups  # type: ignore[union-attr]
-            threshold = bag_operating_point(positive, probs, rule, groups=groups).threshold
+            threshold = choose_threshold(
+                self._kept_val(), self.description.calibration, rule
+            ).threshold
         changed = {"operating_point": threshold, "operating_point_rule": rule}
         other = copy(self)
         other.description = self.description.model_copy(update=changed)

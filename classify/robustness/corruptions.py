@@ -173,6 +173,13 @@ CORRUPTIONS: tuple[Corruption, ...] = (
     Corruption(name="rotation", unit="degrees", strengths=(5, 10, 20, 30, 45), spoil=rotation),
 )
 
+#: What another scanner, exposure or processing does to an image.
+ACQUISITION = tuple(
+    corruption
+    for corruption in CORRUPTIONS
+    if corruption.name not in ("speckle", "JPEG", "down-sampling", "rotation")
+)
+
 
 def _unit(pixels: Pixels) -> npt.NDArray[np.float32]:
     return pixels.astype(np.float32) / np.float32(255.0)

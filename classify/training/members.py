@@ -21,7 +21,9 @@ from classify.model import Ensemble, Network
 from classify.results import Epoch, Member, ProbeFit
 from classify.training.learner import TrainingData
 from classify.training.linear_probe import blank_network
+from classify.training.shifted import COPIES, shifted_copy
 from classify.training.state import Progress
+from medx.core.console import note
 from medx.core.content_hash import content_hash
 from medx.core.device import resolve_device
 from medx.core.errors import InputError
@@ -45,6 +47,8 @@ class Trained:
             and val.
         logits: ``(N, C)``, of ``judged``: the network's own for val; with folds the logarithms of
             the probabilities of the one member that did not learn from the image.
+        shifted: ``(copies, N, C)``, of shifted copies of ``judged``; None where no threshold needs
+            them.
         members: What came of each.
         history: Every epoch of every member.
         probe: Penalties that a linear probe tried.
@@ -57,6 +61,7 @@ class Trained:
     logits: npt.NDArray[np.float32]
     members: tuple[Member, ...]
     history: tuple[Epoch, ...]
+    shifted: npt.NDArray[np.float32] | None = None
     probe: tuple[ProbeFit, ...] = ()
 
     @property
@@ -151,25 +156,38 @@ def gather(
     if config.members > 1:
         save_tensors(run_dir / WEIGHTS_FILE, joined.state_dict())
 
-    def logits_of(network: Network, images: ImageSet) -> npt.NDArray[np.float32]:
-        return compute_logits(
-            network, images.pixels, mean=mean, std=std, tta=config.tta, batch_size=VAL_BATCH
-        )
-
-    judged, logits = data.val, None
+    judged, folds = data.val, None
     if config.train_on == "folds":
         judged = pool_images(data)
-        folds = assign_folds(judged, config.members, seed=config.seed).numpy()
-        logits = np.empty((len(judged), len(data.classes)), np.float32)
-        for member, part in enumerate(parts):
+        folds = assign_folds(judged, config.members, seed=config.seed)
+
+    def logits_of(network: Network, pixels: Tensor) -> npt.NDArray[np.float32]:
+        return compute_logits(
+            network, pixels, mean=mean, std=std, tta=config.tta, batch_size=VAL_BATCH
+        )
+
+    def judge(pixels: Tensor) -> npt.NDArray[np.float32]:
+        if folds is None:
+            return logits_of(joined, pixels)
+        logits = np.empty((len(pixels), len(data.classes)), np.float32)
+        for member, network in enumerate(networks):
+            own = folds == member
             # On the scale of the ensemble's answers: a scale a class is no matter of ratios alone.
-            logits[folds == member] = log_softmax(logits_of(networks[member], part.val), axis=1)
+            logits[own.numpy()] = log_softmax(logits_of(network, pixels[own]), axis=1)
+        return logits
+
+    shifted = None
+    if config.threshold_on == "shifted-val" and len(data.classes) == 2:
+        note("judging copies of val as other scanners might take them, for the threshold")
+        seeds = range(config.seed, config.seed + COPIES)
+        shifted = np.stack([judge(shifted_copy(judged.pixels, seed=seed)) for seed in seeds])
     return Trained(
         network=joined,
         mean=mean,
         std=std,
         judged=judged,
-        logits=logits_of(joined, judged) if logits is None else logits,
+        logits=judge(judged.pixels),
+        shifted=shifted,
         members=tuple(
             _describe(config, member, *of)
             for member, of in enumerate(zip(parts, progress, strict=True))

@@ -32,9 +32,9 @@ from classify.trust.ood import OOD_FILE, OutOfDistribution, choose_rows, fit_ood
 from classify.trust.operating_points import (
     OperatingPoint,
     apply_operating_point,
-    bag_operating_point,
 )
 from classify.trust.operating_rules import STANDARD_RULES
+from classify.trust.thresholds import choose_threshold
 from classify.trust.val_logits import VAL_LOGITS_FILE, ValLogits, save_val_logits
 from medx.core.console import note, warn
 from medx.core.device import resolve_precision
@@ -76,6 +76,7 @@ def describe_model(
         logits=trained.logits,
         target=trained.judged.target.numpy(),
         groups=groups_of(trained.judged.records),
+        shifted=trained.shifted,
     )
     calibration = fit_calibration(val.logits, val.target, config.calibration)
     points = choose_points(config, val, calibration)
@@ -129,11 +130,8 @@ def choose_points(
                 f"{val.logits.shape[1]} the most probable one is taken"
             )
         return {}
-    positive = calibration.probabilities(val.logits)[:, 1]
     return {
-        rule: bag_operating_point(
-            val.target == 1, positive, rule, groups=val.groups, seed=config.seed
-        )
+        rule: choose_threshold(val, calibration, rule, seed=config.seed)
         for rule in dict.fromkeys([*STANDARD_RULES, config.operating_point])
     }
 
@@ -158,16 +156,20 @@ def fit_ood_of(config: TrainConfig, data: TrainingData, trained: Trained) -> Out
     )
 
 
-def describe_selection(config: TrainConfig) -> str:
+def describe_selection(config: TrainConfig, trained: Trained) -> str:
     """Say what was chosen on which images."""
     best = config.keep == "best"
+    copies = ""
+    if trained.shifted is not None:
+        copies = f"; threshold on {len(trained.shifted)} shifted copies of them as well"
     if config.train_on == "folds":
         epochs = "; each member's epoch on its own fold" if best else ""
         return (
             "calibration and threshold selected on out-of-fold predictions of train+val, each by "
-            f"the one member that did not learn from the image{epochs}; test untouched"
+            f"the one member that did not learn from the image{epochs}{copies}; test untouched"
         )
-    return f"{'epoch, ' if best else ''}calibration and threshold selected on val; test untouched"
+    chosen = f"{'epoch, ' if best else ''}calibration and threshold"
+    return f"{chosen} selected on val{copies.replace('them', 'it')}; test untouched"
 
 
 def groups_of(records: tuple[Record, ...]) -> list[str] | None:
@@ -212,7 +214,7 @@ def _summarise(
         augmentation_reason=data.augmentation_reason,
         tta=config.tta,
         train_on=config.train_on,
-        selection=describe_selection(config),
+        selection=describe_selection(config, trained),
         n_train=len(judged if config.train_on == "folds" else data.train),
         n_val=len(judged),
         members=list(trained.members),

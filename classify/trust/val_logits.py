@@ -29,11 +29,13 @@ class ValLogits:
         logits: Uncalibrated, ``(N, C)``.
         target: Class indices ``(N,)``.
         groups: N numbers, equal for images of one patient; None when patients are unknown.
+        shifted: ``(copies, N, C)``, of the same images as other scanners might take them.
     """
 
     logits: npt.NDArray[np.float32]
     target: npt.NDArray[np.int64]
     groups: Sequence[str] | None = None
+    shifted: npt.NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.target)
@@ -45,6 +47,8 @@ def save_val_logits(path: Path, val: ValLogits) -> str:
     if val.groups is not None:
         numbers = np.unique(np.asarray(val.groups), return_inverse=True)[1].astype(np.int64)
         tensors["groups"] = torch.from_numpy(numbers.reshape(-1))
+    if val.shifted is not None:
+        tensors["shifted"] = torch.from_numpy(val.shifted)
     save_tensors(path, tensors)
     return sha256_file(path)
 
@@ -56,9 +60,10 @@ def load_val_logits(path: Path, sha256: str) -> ValLogits:
         CheckpointError: When the file is missing, damaged or another one.
     """
     tensors = load_described_tensors(path, sha256)
-    groups = tensors.get("groups")
+    groups, shifted = tensors.get("groups"), tensors.get("shifted")
     return ValLogits(
         logits=tensors["logits"].numpy(),
         target=tensors["target"].numpy(),
         groups=None if groups is None else [f"{number:012d}" for number in groups.tolist()],
+        shifted=None if shifted is None else shifted.numpy(),
     )

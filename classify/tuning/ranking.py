@@ -9,16 +9,12 @@ import numpy as np
 from classify.evaluation.ranking import macro_auroc
 from classify.predict import load_classifier
 from classify.results import TrainResult
-from classify.robustness.corruptions import CORRUPTIONS
+from classify.robustness.corruptions import ACQUISITION
 from classify.robustness.measure import corrupted_probabilities
 from medx.core.values import Interval
 from medx.datasets.manifest import Dataset
 
-#: What another scanner, exposure or processing does to an image, at medium strength.
-ACQUISITION = (
-    "blur", "noise", "less contrast", "more contrast", "brighter", "darker", "gamma below 1",
-    "gamma above 1",
-)  # fmt: skip
+#: Of the changes of acquisition; medium strength.
 SEVERITY = 3
 
 LOWER_IS_BETTER = ("nll",)
@@ -63,7 +59,6 @@ def shifted_auroc(run_dir: Path, dataset: Dataset, *, limit: int | None) -> floa
         macro_auroc(
             target, corrupted_probabilities(classifier, pixels, corruption, SEVERITY, seed=0)
         )
-        for corruption in CORRUPTIONS
-        if corruption.name in ACQUISITION
+        for corruption in ACQUISITION
     ]
     return float(np.mean(areas))

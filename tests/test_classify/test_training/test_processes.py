@@ -90,8 +90,9 @@ def test_one_process_shares_with_nobody():
 @pytest.mark.slow
 def test_two_processes_train_the_same_weights_where_no_statistics_are_shared(start, alone):
     settings = ("--model", "test_vit", "--no-pretrained", "--size", "32", "--epochs", "2")
-    one = alone(model="test_vit", pretrained=False, size=32, epochs=2)
-    two = start("two", *settings)
+    exact = ("--set", "precision=fp32")
+    one = alone(model="test_vit", pretrained=False, size=32, epochs=2, precision="fp32")
+    two = start("two", *settings, *exact)
     together = weights(two)
     for name, tensor in weights(one).items():
         torch.testing.assert_close(together[name], tensor, atol=1e-3, rtol=1e-3)

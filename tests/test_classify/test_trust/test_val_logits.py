@@ -25,6 +25,13 @@ def test_unknown_patients_stay_unknown(tmp_path):
     assert load_val_logits(path, save_val_logits(path, example())).groups is None
 
 
+def test_shifted_copies_come_back(tmp_path):
+    path = tmp_path / "val.safetensors"
+    shifted = np.stack([example().logits + 1, example().logits + 2])
+    kept = ValLogits(logits=example().logits, target=example().target, shifted=shifted)
+    assert load_val_logits(path, save_val_logits(path, kept)).shifted.tolist() == shifted.tolist()
+
+
 def test_another_file_is_noticed(tmp_path):
     path = tmp_path / "val.safetensors"
     save_val_logits(path, example())
