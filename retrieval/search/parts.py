@@ -18,7 +18,7 @@ from retrieval.prompts import fill_templates
 from retrieval.search.file_names import HIDDEN, shown_path
 from retrieval.search.query import Query, Term
 from retrieval.search.results import QueryTerm
-from retrieval.search.web import fetch_image, is_url, shown_url
+from retrieval.search.web_address import is_url, shown_url
 
 #: Below this length a weighted sum of unit vectors points nowhere in particular.
 SHORTEST = 1e-3
@@ -148,9 +148,7 @@ def _read_term(index: GalleryIndex, term: Term, config: SearchConfig) -> Part:
                 f"{shown_url(value)} is on the web, and nothing is fetched unasked",
                 hint="pass --allow-url, or download it and name the file",
             )
-        return _image_part(
-            QueryTerm(kind="url", value=shown_url(value), weight=weight), fetch_image(value)
-        )
+        return _web_part(value, weight)
     if term.kind == "like" and not _is_file_name(value):
         return _id_part(index, value, weight)
     return _file_part(value, weight)
@@ -160,6 +158,13 @@ def _id_part(index: GalleryIndex, value: str, weight: float) -> Part:
     row = index.items.row(value)
     digest = index.items.item(row).content_hash
     return Part(term=QueryTerm(kind="id", value=value, weight=weight), row=row, digest=digest)
+
+
+def _web_part(value: str, weight: float) -> Part:
+    from retrieval.search.web import fetch_image  # what it imports costs every search a while
+
+    term = QueryTerm(kind="url", value=shown_url(value), weight=weight)
+    return _image_part(term, fetch_image(value))
 
 
 def _file_part(value: str, weight: float) -> Part:

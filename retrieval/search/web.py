@@ -9,31 +9,17 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import IO, Any
-from urllib.parse import urlsplit
 
 from medx.core import settings
 from medx.core.errors import InputError
 from medx.core.images import Pixels, read_image
+from retrieval.search.web_address import is_url, shown_url
 
 MAX_BYTES = 64 << 20
 SECONDS = 30.0
 #: How long the server may say nothing.
 SILENCE = 10.0
 _BLOCK = 1 << 16
-
-
-def is_url(text: str) -> bool:
-    """Return True for an ``http://`` or ``https://`` address."""
-    return text.lower().startswith(("http://", "https://"))
-
-
-def shown_url(url: str) -> str:
-    """Return an address without what may be secret: user, password, query and fragment."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return "a web address that cannot be read"
-    return f"{parts.scheme}://{parts.hostname or ''}{parts.path}"
 
 
 def fetch_image(url: str) -> Pixels:

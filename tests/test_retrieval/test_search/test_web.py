@@ -9,7 +9,8 @@ from PIL import Image as PILImage
 
 from medx.core.errors import InputError
 from retrieval.search import web
-from retrieval.search.web import fetch_image, is_url, shown_url
+from retrieval.search.web import fetch_image
+from retrieval.search.web_address import is_url, shown_url
 
 
 class Handler(BaseHTTPRequestHandler):
