@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from datetime import timedelta
 from itertools import chain, islice
 from pathlib import Path
@@ -24,7 +24,7 @@ from medx.core.threads import choose_threads
 from medx.core.words import many
 from medx.datasets.manifest import Dataset
 from retrieval.config import AUTO, EmbedConfig
-from retrieval.embedding.batch_size import BatchSize
+from retrieval.embedding.batch_size import LARGEST_ON_CPU, BatchSize
 from retrieval.embedding.reading import ReadImage, read_images
 from retrieval.embedding.result import EmbeddedImages, EmbedResult, SkippedImage
 from retrieval.embedding.shard import HASH_BYTES, Bytes, Shard
@@ -74,11 +74,14 @@ def embed_dataset(
 
 
 def share_out(count: int, config: EmbedConfig) -> list[range]:
-    """Return the parts of ``count`` records that this process embeds, in order."""
-    batch = 1 if config.batch_size == AUTO else int(config.batch_size)
+    """Return the parts of ``count`` records that this process embeds, in order.
+
+    They hold whole batches, so that several processes embed the same batches as one.
+    """
+    batch = LARGEST_ON_CPU if config.batch_size == AUTO else int(config.batch_size)
+    share = -(-count // (batch * world_size())) * batch  # a small dataset is for all, too
     size = max(config.shard_size, batch)
-    if world_size() > 1:  # a small dataset is for all, too
-        size = min(size, max(batch, -(-count // world_size())))
+    size = size if world_size() == 1 else min(size, max(share, 1))
     starts = range(rank() * size, count, world_size() * size)
     return [range(start, min(start + size, count)) for start in starts]
 
@@ -92,7 +95,7 @@ class _Work:
         self.dataset = dataset
         self.encoder = encoder
         self.store = store
-        self.threads = config.workers or choose_threads()
+        self.threads = config.workers or max(1, choose_threads() // processes_here())
         given = None if config.batch_size == AUTO else int(config.batch_size)
         self.batch = BatchSize(given, processes=processes_here())
         self.content_hashes = np.zeros((len(dataset), HASH_BYTES), np.uint8)
@@ -114,8 +117,7 @@ class _Work:
                 for part in parts:
                     self._embed_part(self._timed(islice(images, len(part)), bar))
             except BaseException:
-                with suppress(OSError):  # a full disk is what is told
-                    self._save_shard()
+                self._save_shard()
                 raise
 
     def _embed_part(self, images: Iterable[ReadImage]) -> None:

@@ -72,17 +72,14 @@ def read_images(
             return ReadImage(position=position, content_hash=known)
         try:
             pixels = dataset.read(record).pixels
-            digest = bytes.fromhex(content_hash(pixels))
-            return ReadImage(
-                position=position,
-                content_hash=digest,
-                pixels=None if store.holds(digest) else shrink(pixels),
-                signature=signature,
-            )
         except MedxError as error:
             return ReadImage(position=position, reason=str(error))
+        digest = bytes.fromhex(content_hash(pixels))
+        try:
+            seen = None if store.holds(digest) else shrink(pixels)
         except (MemoryError, ValueError) as error:  # one pixel high and a million wide
             return ReadImage(position=position, reason=f"it cannot be scaled: {error}")
+        return ReadImage(position=position, content_hash=digest, pixels=seen, signature=signature)
 
     with quiet(), closing(map_in_threads(work, positions, threads=threads)) as images:
         yield from images

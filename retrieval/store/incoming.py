@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from medx.core.errors import InputError
+from medx.core.processes import world_size
 from medx.datasets.manifest import Dataset, Record
 from medx.datasets.manifest_files import split_path
 from retrieval.config import EmbedConfig
@@ -30,6 +32,11 @@ class IncomingImages:
     def __init__(
         self, dataset: Dataset, encoder: Encoder, index: GalleryIndex, *, batch_size: int | str
     ) -> None:
+        if world_size() > 1:
+            raise InputError(
+                "one process at a time changes an index",
+                hint="let several embed the dataset first: torchrun … -m medx.cli retrieve embed",
+            )
         self.skipped: list[SkippedImage] = []
         self.missing: list[SkippedImage] = []
         self.read = 0
