@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +14,7 @@ from medx.core.values import Value
 from retrieval.encoders.base import Embeddings, Encoder
 
 TOP_K = 10
+BATCH = 8
 
 #: Embeddings that differ by no more are taken for the same.
 SAME = 1e-4
@@ -92,12 +93,19 @@ def phantom_sample(count: int) -> Sample:
     return Sample("phantoms", True, [phantom.image for phantom in drawn], list(texts))
 
 
-def embed_sample(encoder: Encoder, sample: Sample) -> Embedded:
-    """Return a sample's embeddings by one encoder."""
-    images = encoder.embed_images(sample.images, batch_size=16)
+def embed_sample(
+    encoder: Encoder, sample: Sample, advance: Callable[[int], None] | None = None
+) -> Embedded:
+    """Return a sample's embeddings by one encoder; ``advance`` is told how many images are done."""
+    parts = [np.empty((0, encoder.dim), np.float32)]
+    for start in range(0, len(sample.images), BATCH):
+        parts.append(encoder.embed_images(sample.images[start : start + BATCH]))
+        if advance:
+            advance(len(parts[-1]))
+    images = np.concatenate(parts)
     if not encoder.supports_text:
         return Embedded(images, np.empty((0, encoder.dim), np.float32))
-    return Embedded(images, encoder.embed_texts(sample.texts, batch_size=16))
+    return Embedded(images, encoder.embed_texts(sample.texts, batch_size=BATCH))
 
 
 def measure_fidelity(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -57,13 +58,10 @@ def check_fidelity(
         return known[name]
     sample = sample or phantom_sample(SAMPLE)
     what = f"comparing {name} with {compared_with}"
-    with progress_bar(what, 2) as progress:
-        reference = embed_sample(original(), sample)
-        progress.advance(progress.task_ids[0])
-        fidelity = measure_fidelity(
-            embed_sample(found, sample), reference, compared_with=compared_with, sample=sample
-        )
-        progress.advance(progress.task_ids[0])
+    with progress_bar(what, 2 * len(sample.images)) as progress:
+        advance = partial(progress.advance, progress.task_ids[0])
+        both = [embed_sample(encoder, sample, advance) for encoder in (found, original())]
+    fidelity = measure_fidelity(*both, compared_with=compared_with, sample=sample)
     if precision == "fp32" and not fidelity.same:
         raise InputError(
             f"{found.name} on {runtime} differs from {compared_with} by "
