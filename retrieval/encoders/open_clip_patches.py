@@ -35,7 +35,7 @@ def _timm_patches(visual: Any, inputs: Tensor) -> Tensor | None:
         return None
     tokens = trunk.forward_features(inputs)[:, trunk.num_prefix_tokens :]
     projected = visual.head(trunk.head(trunk.fc_norm(tokens)))
-    return _as_grid(projected, trunk.patch_embed.grid_size)
+    return _as_grid(projected, inputs, trunk.patch_embed.patch_size)
 
 
 def _own_patches(visual: Any, inputs: Tensor) -> Tensor | None:
@@ -43,9 +43,9 @@ def _own_patches(visual: Any, inputs: Tensor) -> Tensor | None:
         return None
     tokens = visual.ln_post(visual.transformer(visual._embeds(inputs)))[:, 1:]
     projected = tokens if visual.proj is None else tokens @ visual.proj
-    return _as_grid(projected, visual.grid_size)
+    return _as_grid(projected, inputs, visual.patch_size)
 
 
-def _as_grid(tokens: Tensor, size: tuple[int, int]) -> Tensor:
-    rows, columns = size
-    return torch.unflatten(tokens, 1, (rows, columns))
+def _as_grid(tokens: Tensor, inputs: Tensor, patch: tuple[int, int]) -> Tensor:
+    grid = (inputs.shape[2] // patch[0], inputs.shape[3] // patch[1])
+    return torch.unflatten(tokens, 1, grid)

@@ -41,13 +41,17 @@ def open_tokenizer(folder: Path) -> Tokenizer:
     """Return the tokenizer of a SigLIP folder: ``tokenizer.json``, else ``spiece.model``.
 
     Raises:
+        ValueError: When the file is damaged.
         WeightsUnavailableError: When reading it takes a package that is not installed.
     """
     file = folder / "tokenizer.json"
     if file.is_file():
         from tokenizers import Tokenizer as Reader
 
-        reader = Reader.from_file(str(file))
+        try:
+            reader = Reader.from_file(str(file))
+        except Exception as error:  # the library raises nothing narrower
+            raise ValueError(f"{file.name}: {error}") from error
         reader.no_padding()
         reader.no_truncation()
         # Its file need not hold what SigLIP's own class does to a text first.

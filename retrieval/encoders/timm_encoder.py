@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from medx.core.device import resolve_device
 from medx.core.errors import InputError, UnknownNameError, WeightsUnavailableError
 from medx.core.images import Pixels, to_rgb
-from medx.core.models.timm_weights import find_timm_weights
+from medx.core.models.timm_weights import check_complete, find_timm_weights
 from retrieval.encoders.base import Encoder, Fingerprint
 from retrieval.encoders.weight_hash import weight_sha256
 
@@ -32,7 +32,8 @@ class TimmEncoder(Encoder):
         device: ``cpu``, ``cuda`` or ``mps``.
 
     Raises:
-        WeightsUnavailableError: When the file is damaged or of another network.
+        WeightsUnavailableError: When the file is damaged.
+        InputError: When it is of another network.
     """
 
     takes_weights = True
@@ -52,6 +53,7 @@ class TimmEncoder(Encoder):
             raise WeightsUnavailableError(
                 f"{weights} holds no weights of {network}: {reason}", hint=HINT
             ) from error
+        check_complete(model, weights)
         self._model = model.to(device).eval()
         self._steps = timm.data.resolve_model_data_config(model)
         self._transform = timm.data.create_transform(**self._steps, is_training=False)

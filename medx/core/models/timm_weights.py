@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+
+from safetensors import safe_open
 
 from medx.core import settings
 from medx.core.errors import InputError, WeightsUnavailableError
@@ -41,6 +44,32 @@ def find_timm_weights(name: str, weights: Path | None = None, *, hint: str) -> P
         return fetch_snapshot(model.repository, files=model.files, hint=hint) / FILE_NAME
     except WeightsUnavailableError as error:
         raise _unavailable(name, str(error), hint) from error
+
+
+def check_complete(network: Any, weights: Path) -> None:
+    """Refuse a file that leaves layers of a network as they were: timm passes over missing ones.
+
+    Args:
+        network: From timm; its last, linear layer may be missing.
+        weights: A ``.safetensors`` file.
+
+    Raises:
+        InputError: Naming the first tensor that is missing.
+    """
+    with safe_open(weights, framework="pt") as stream:
+        given = set(stream.keys())
+    head = network.pretrained_cfg.get("classifier") or ()
+    heads = (head,) if isinstance(head, str) else tuple(head)
+    missing = [
+        name
+        for name in network.state_dict()
+        if name not in given and not name.startswith(tuple(f"{h}." for h in heads))
+    ]
+    if missing:
+        raise InputError(
+            f"{weights} lacks {len(missing)} tensors of the network (first: {missing[0]})",
+            hint="it must hold the timm state dict of this very network",
+        )
 
 
 def _checked(file: Path) -> Path:
