@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from medx.core.errors import InputError, UnknownNameError
 from retrieval.config import BACKENDS
+from retrieval.index.description import IndexDescription, load_description
 from retrieval.index.gallery_index import GalleryIndex
 from retrieval.index.locate import DESCRIPTION_FILE, find_index_dir, new_index_dir
 from retrieval.milvus.place import MilvusPlace
@@ -78,11 +79,30 @@ def load_index(place: Place) -> GalleryIndex:
     return GalleryIndex.load(place)
 
 
+def load_description_at(place: Place) -> IndexDescription:
+    """Return what an index says of itself, without opening it.
+
+    Raises:
+        UnknownNameError: When a Milvus has none of that name.
+        InputError: When it is missing or damaged.
+    """
+    if isinstance(place, MilvusPlace):
+        from retrieval.milvus.catalog import catalog_at
+
+        return catalog_at(place.uri).find(place.name)[1].description
+    return load_description(place)
+
+
 def place_options(place: Place) -> str:
     """Return the options, with a blank before them, that lead a command to a Milvus."""
     if isinstance(place, MilvusPlace):
         return f" --backend milvus --uri {shlex.quote(place.uri)}"
     return ""
+
+
+def index_option(place: Place) -> str:
+    """Return what ``--index`` takes to find the index again."""
+    return place.name if isinstance(place, MilvusPlace) else str(place.absolute())
 
 
 def _check_backend(backend: str, uri: str | None) -> None:

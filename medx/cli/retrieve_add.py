@@ -13,11 +13,13 @@ from medx.cli.options import (
 from medx.cli.retrieve_change_lines import print_change
 from medx.cli.retrieve_options import (
     AutoBatchSizeOption,
+    BackendOption,
     EncoderOption,
     IndexArgument,
     NoWaitOption,
     PrecisionOption,
     RuntimeOption,
+    UriOption,
     WeightsOption,
 )
 from medx.core.device import Device
@@ -35,6 +37,8 @@ def add(
     precision: PrecisionOption = GalleryConfig.precision,
     device: DeviceOption = Device.auto,
     batch_size: AutoBatchSizeOption = BuildConfig.batch_size,
+    backend: BackendOption = GalleryConfig.backend,
+    uri: UriOption = GalleryConfig.uri,
     no_wait: NoWaitOption = False,
     offline: OfflineOption = False,
     json: JsonOption = False,
@@ -42,18 +46,18 @@ def add(
     """Add a dataset's images that an index lacks; what it has stays as it is."""
     from medx.datasets.catalog import default_dataset, load_dataset
     from retrieval.gallery import open_gallery
-    from retrieval.index.locate import find_index_dir
+    from retrieval.place import find_place, index_option
     from retrieval.store.images import add_images
 
-    folder = find_index_dir(index)
+    place = find_place(index, backend=backend, uri=uri)
     gallery = open_gallery(
         GalleryConfig(
-            index=str(folder.absolute()), encoder=encoder, weights=weights, runtime=runtime,
-            precision=precision, device=device.value,
+            index=index_option(place), backend=backend, uri=uri, encoder=encoder, weights=weights,
+            runtime=runtime, precision=precision, device=device.value,
         )
     )  # fmt: skip
     images = load_dataset(dataset or default_dataset(data_dir), data_dir=data_dir)
     result = add_images(
-        folder, images, gallery.encoder, split=split, batch_size=batch_size, wait=not no_wait
+        place, images, gallery.encoder, split=split, batch_size=batch_size, wait=not no_wait
     )
     print_change(result, json=json)

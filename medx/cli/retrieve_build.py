@@ -15,12 +15,14 @@ from medx.cli.options import (
 )
 from medx.cli.retrieve_options import (
     AutoBatchSizeOption,
+    BackendOption,
     EncoderOption,
     IndexNameOption,
     KindOption,
     MemoryOption,
     PrecisionOption,
     RuntimeOption,
+    UriOption,
     WeightsOption,
     told_command,
 )
@@ -44,6 +46,8 @@ def build(
     name: IndexNameOption = None,
     kind: KindOption = BuildConfig.kind,
     memory: MemoryOption = None,
+    backend: BackendOption = GalleryConfig.backend,
+    uri: UriOption = GalleryConfig.uri,
     device: DeviceOption = Device.auto,
     batch_size: AutoBatchSizeOption = BuildConfig.batch_size,
     offline: OfflineOption = False,
@@ -56,7 +60,8 @@ def build(
     from retrieval.build import build_index
     from retrieval.encoders.load import load_encoder
     from retrieval.index.kinds import memory_bytes
-    from retrieval.index.locate import FULL_PRECISION, index_name, new_index_dir
+    from retrieval.index.locate import FULL_PRECISION, index_name
+    from retrieval.place import new_place
 
     images = load_dataset(dataset or default_dataset(data_dir), data_dir=data_dir)
     if device is not Device.cpu:
@@ -66,13 +71,15 @@ def build(
         precision=precision or FULL_PRECISION,
     )  # fmt: skip
     at = with_encoder.fingerprint.precision
-    folder = new_index_dir(name or index_name(images.name, with_encoder.name, at))
+    place = new_place(
+        name or index_name(images.name, with_encoder.name, at), backend=backend, uri=uri
+    )
     config = BuildConfig(
         split=split, limit=limit, batch_size=batch_size, kind=kind,
         memory_bytes=memory_bytes(memory) if memory else None,
     )  # fmt: skip
     with told_on_interrupt(f"to go on: {told_command(context)}"):
-        result = build_index(images, with_encoder, folder, config)
+        result = build_index(images, with_encoder, place, config)
     if not is_main():
         return
     if json:

@@ -7,7 +7,14 @@ from typing import Annotated
 import typer
 
 from medx.cli.options import JsonOption
-from medx.cli.retrieve_options import IndexArgument, MemoryOption, NoWaitOption
+from medx.cli.retrieve_options import (
+    BackendOption,
+    IndexArgument,
+    MemoryOption,
+    NoWaitOption,
+    UriOption,
+)
+from retrieval.config import GalleryConfig
 from retrieval.index.kinds import KINDS
 
 
@@ -23,6 +30,8 @@ def compact(
         ),
     ] = None,
     memory: MemoryOption = None,
+    backend: BackendOption = GalleryConfig.backend,
+    uri: UriOption = GalleryConfig.uri,
     no_wait: NoWaitOption = False,
     json: JsonOption = False,
 ) -> None:
@@ -30,11 +39,11 @@ def compact(
     from medx.core.console import print_json, print_line
     from medx.core.words import many
     from retrieval.index.kinds import memory_bytes
-    from retrieval.index.locate import find_index_dir
+    from retrieval.place import find_place
     from retrieval.store.compact import compact_index
 
     result = compact_index(
-        find_index_dir(index),
+        find_place(index, backend=backend, uri=uri),
         kind=kind,
         memory_bytes=memory_bytes(memory) if memory else None,
         wait=not no_wait,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,6 +20,7 @@ from medx.cli.options import (
     SplitOption,
 )
 from medx.cli.retrieve_evaluate import TopKsOption, settle_top_ks
+from medx.cli.retrieve_options import UriOption
 from medx.core.device import Device
 from retrieval.config import EvaluateConfig, GalleryConfig
 
@@ -48,6 +50,14 @@ def compare(
             "[default: each one's own]",
         ),
     ] = None,
+    backend: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--backend",
+            help="Take each index from faiss or milvus; may be repeated. [default: faiss]",
+        ),
+    ] = None,
+    uri: UriOption = GalleryConfig.uri,
     split: SplitOption = EvaluateConfig.split,
     top_k: TopKsOption = None,
     name: NameOption = None,
@@ -71,7 +81,15 @@ def compare(
     common = GalleryConfig(
         dataset=dataset, data_dir=data_dir, device=device.value, batch_size=batch_size
     )
-    contenders = _open_all(indexes or [], encoder or [], kind or [None], common)
+    backends = backend or [GalleryConfig.backend]
+    kept = [
+        replace(common, backend=name, uri=uri if name == "milvus" else None) for name in backends
+    ]
+    contenders = [
+        found
+        for place in kept
+        for found in _open_all(indexes or [], encoder or [], kind or [None], place)
+    ]
     result = compare_indexes(contenders, config)
     run_dir = create_run_dir("retrieve", "compare", name=name, output=output)
     with logging_to(run_dir):
@@ -98,17 +116,16 @@ def _open_all(
     kinds: list[str] | list[None],
     common: GalleryConfig,
 ) -> list[Contender]:
-    from dataclasses import replace
     from pathlib import Path
 
     from retrieval.evaluation.comparison import Contender
     from retrieval.gallery import open_gallery
-    from retrieval.index.description import load_description
-    from retrieval.index.locate import find_index_dir
+    from retrieval.place import find_place, load_description_at
 
     wanted = []
     for name in indexes:
-        own = load_description(find_index_dir(name)).encoder_weights
+        place = find_place(name, backend=common.backend, uri=common.uri)
+        own = load_description_at(place).encoder_weights
         wanted.append(replace(common, index=name, weights=Path(own) if own else None))
     wanted += [replace(common, encoder=encoder) for encoder in encoders]
     galleries = [open_gallery(config) for config in wanted]

@@ -22,10 +22,12 @@ from medx.cli.options import (
 )
 from medx.cli.retrieve_evaluation_tables import print_evaluation
 from medx.cli.retrieve_options import (
+    BackendOption,
     EncoderOption,
     IndexOption,
     PrecisionOption,
     RuntimeOption,
+    UriOption,
     WeightsOption,
 )
 from medx.core.device import Device
@@ -64,6 +66,8 @@ def evaluate(
     weights: WeightsOption = GalleryConfig.weights,
     runtime: RuntimeOption = GalleryConfig.runtime,
     precision: PrecisionOption = GalleryConfig.precision,
+    backend: BackendOption = GalleryConfig.backend,
+    uri: UriOption = GalleryConfig.uri,
     name: NameOption = None,
     output: OutputOption = None,
     device: DeviceOption = Device.auto,
@@ -81,6 +85,7 @@ def evaluate(
     where = GalleryConfig(
         index=index, dataset=dataset, data_dir=data_dir, encoder=encoder, weights=weights,
         runtime=runtime, precision=precision, device=device.value, batch_size=batch_size,
+        backend=backend, uri=uri,
     )  # fmt: skip
     config = EvaluateConfig(
         split=split, top_ks=settle_top_ks(top_k), kind=kind, errors=errors, seed=seed

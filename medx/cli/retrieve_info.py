@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from medx.cli.options import JsonOption
-from medx.cli.retrieve_options import IndexArgument
+from medx.cli.retrieve_options import BackendOption, IndexArgument, UriOption
+from retrieval.config import GalleryConfig
 
 
-def info(index: IndexArgument, json: JsonOption = False) -> None:
+def info(
+    index: IndexArgument,
+    backend: BackendOption = GalleryConfig.backend,
+    uri: UriOption = GalleryConfig.uri,
+    json: JsonOption = False,
+) -> None:
     """Show what an index holds, what made it, and its segments."""
     from medx.core.console import note, print_json, print_table
-    from retrieval.index.locate import find_index_dir
+    from retrieval.place import find_place
     from retrieval.store.info import describe_index
 
-    about = describe_index(find_index_dir(index))
+    about = describe_index(find_place(index, backend=backend, uri=uri))
     if json:
         print_json(about)
         return

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from medx.cli.options import given_options
-from retrieval.config import AUTO
+from retrieval.config import AUTO, BACKENDS
 from retrieval.encoders import ENCODERS, shown_name
 from retrieval.encoders.runtimes import PRECISIONS, RUNTIMES
 from retrieval.index.kinds import KINDS
@@ -74,6 +74,23 @@ MemoryOption = Annotated[
 IndexNameOption = Annotated[
     str | None,
     typer.Option("--name", help="Name or folder of the index. [default: <dataset>-<encoder>]"),
+]
+BackendOption = Annotated[
+    str,
+    typer.Option(
+        "--backend",
+        help=f"What keeps the index: {' or '.join(BACKENDS)}.",
+        autocompletion=lambda: list(BACKENDS),
+    ),
+]
+UriOption = Annotated[
+    str | None,
+    typer.Option(
+        "--uri",
+        help="Address of a Milvus, such as http://HOST:19530, or a file that ends in .db; a token "
+        "goes into MEDX_MILVUS_TOKEN. [default: milvus.db beside the indexes]",
+        show_default=False,
+    ),
 ]
 IndexArgument = Annotated[str, typer.Argument(metavar="INDEX", help="Name or folder of an index.")]
 NoWaitOption = Annotated[

@@ -9,7 +9,8 @@ import typer
 
 from medx.cli.options import JsonOption
 from medx.cli.retrieve_change_lines import print_change
-from medx.cli.retrieve_options import IndexArgument, NoWaitOption
+from medx.cli.retrieve_options import BackendOption, IndexArgument, NoWaitOption, UriOption
+from retrieval.config import GalleryConfig
 
 
 def remove(
@@ -29,16 +30,17 @@ def remove(
     missing_ok: Annotated[
         bool, typer.Option("--missing-ok", help="Take out those ids that are there.")
     ] = False,
+    backend: BackendOption = GalleryConfig.backend,
+    uri: UriOption = GalleryConfig.uri,
     no_wait: NoWaitOption = False,
     json: JsonOption = False,
 ) -> None:
     """Take images out of an index; `update` brings back those its dataset still has."""
-    from retrieval.index.locate import find_index_dir
+    from retrieval.place import find_place
     from retrieval.store.ids_file import read_ids
     from retrieval.store.remove import remove_images
 
     wanted = [*(ids or []), *(read_ids(ids_file) if ids_file else [])]
-    result = remove_images(
-        find_index_dir(index), wanted, where=where, missing_ok=missing_ok, wait=not no_wait
-    )
+    place = find_place(index, backend=backend, uri=uri)
+    result = remove_images(place, wanted, where=where, missing_ok=missing_ok, wait=not no_wait)
     print_change(result, json=json)

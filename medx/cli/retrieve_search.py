@@ -19,12 +19,14 @@ from medx.cli.options import (
     SplitOption,
 )
 from medx.cli.retrieve_options import (
+    BackendOption,
     EncoderOption,
     FigureOption,
     IndexOption,
     PrecisionOption,
     RuntimeOption,
     TopKOption,
+    UriOption,
     WeightsOption,
 )
 from medx.cli.retrieve_search_options import (
@@ -73,6 +75,8 @@ def text_search(
     weights: WeightsOption = GalleryConfig.weights,
     runtime: RuntimeOption = GalleryConfig.runtime,
     precision: PrecisionOption = GalleryConfig.precision,
+    backend: BackendOption = GalleryConfig.backend,
+    uri: UriOption = GalleryConfig.uri,
     queries: QueriesOption = None,
     output: OutputFileOption = None,
     resume: ResumeQueriesOption = False,
@@ -112,6 +116,8 @@ def image_search(
     weights: WeightsOption = GalleryConfig.weights,
     runtime: RuntimeOption = GalleryConfig.runtime,
     precision: PrecisionOption = GalleryConfig.precision,
+    backend: BackendOption = GalleryConfig.backend,
+    uri: UriOption = GalleryConfig.uri,
     queries: QueriesOption = None,
     output: OutputFileOption = None,
     resume: ResumeQueriesOption = False,
@@ -156,6 +162,8 @@ def search(
     weights: WeightsOption = GalleryConfig.weights,
     runtime: RuntimeOption = GalleryConfig.runtime,
     precision: PrecisionOption = GalleryConfig.precision,
+    backend: BackendOption = GalleryConfig.backend,
+    uri: UriOption = GalleryConfig.uri,
     queries: QueriesOption = None,
     output: OutputFileOption = None,
     resume: ResumeQueriesOption = False,

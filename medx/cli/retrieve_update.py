@@ -15,11 +15,13 @@ from medx.cli.options import (
 from medx.cli.retrieve_change_lines import print_change
 from medx.cli.retrieve_options import (
     AutoBatchSizeOption,
+    BackendOption,
     EncoderOption,
     IndexArgument,
     NoWaitOption,
     PrecisionOption,
     RuntimeOption,
+    UriOption,
     WeightsOption,
 )
 from medx.core.device import Device
@@ -44,6 +46,8 @@ def update(
     precision: PrecisionOption = GalleryConfig.precision,
     device: DeviceOption = Device.auto,
     batch_size: AutoBatchSizeOption = BuildConfig.batch_size,
+    backend: BackendOption = GalleryConfig.backend,
+    uri: UriOption = GalleryConfig.uri,
     no_wait: NoWaitOption = False,
     offline: OfflineOption = False,
     json: JsonOption = False,
@@ -51,17 +55,17 @@ def update(
     """Make an index hold what its datasets hold now: new, changed and deleted images."""
     from medx.datasets.catalog import load_dataset
     from retrieval.gallery import open_gallery
-    from retrieval.index.locate import find_index_dir
+    from retrieval.place import find_place, index_option
     from retrieval.store.images import update_images
 
-    folder = find_index_dir(index)
+    place = find_place(index, backend=backend, uri=uri)
     gallery = open_gallery(
         GalleryConfig(
-            index=str(folder.absolute()), encoder=encoder, weights=weights, runtime=runtime,
-            precision=precision, device=device.value,
+            index=index_option(place), backend=backend, uri=uri, encoder=encoder, weights=weights,
+            runtime=runtime, precision=precision, device=device.value,
         )
     )  # fmt: skip
     names = dataset or [origin.source for origin in gallery.index.description.origins]
     images = [load_dataset(name, data_dir=data_dir) for name in names]
-    result = update_images(folder, images, gallery.encoder, batch_size=batch_size, wait=not no_wait)
+    result = update_images(place, images, gallery.encoder, batch_size=batch_size, wait=not no_wait)
     print_change(result, json=json)

@@ -2,26 +2,45 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from medx.cli.options import JsonOption
-from medx.cli.retrieve_options import IndexArgument
+from medx.cli.retrieve_options import BackendOption, IndexArgument, UriOption
+from retrieval.config import GalleryConfig
 
 
-def verify(index: IndexArgument, json: JsonOption = False) -> None:
+def verify(
+    index: IndexArgument,
+    backend: BackendOption = GalleryConfig.backend,
+    uri: UriOption = GalleryConfig.uri,
+    break_lock: Annotated[
+        bool,
+        typer.Option(
+            "--break-lock",
+            help="First free a gallery of a Milvus that a process elsewhere died changing.",
+        ),
+    ] = False,
+    json: JsonOption = False,
+) -> None:
     """Check every file of an index against its checksum, and what it holds."""
     from medx.core.console import note, print_json, print_line, print_table
     from medx.core.errors import InputError
     from medx.core.words import many
-    from retrieval.index.description import load_description
-    from retrieval.index.locate import find_index_dir
-    from retrieval.store.verify import verify_index
+    from retrieval.place import find_place, load_description_at
+    from retrieval.store.verify import free_index, verify_index
 
-    folder = find_index_dir(index)
-    result = verify_index(folder)
+    place = find_place(index, backend=backend, uri=uri)
+    if break_lock:
+        free_index(place)
+    result = verify_index(place)
+    where = many(result.files, "file") if result.files else "vectors"
     if json:
         print_json(result)
     elif result.ok:
         print_line(
-            f"index {result.index}: {many(result.count, 'image')} in {many(result.files, 'file')} "
+            f"index {result.index}: {many(result.count, 'image')} in {where} "
             f"of {result.megabytes:.1f} MB, all as written"
         )
     else:
@@ -35,5 +54,5 @@ def verify(index: IndexArgument, json: JsonOption = False) -> None:
         raise InputError(
             f"index {result.index} has {many(len(result.problems), 'problem')}, first: "
             f"{result.problems[0].file}: {result.problems[0].what}",
-            hint=f"build it again: {load_description(folder).build_command()}",
+            hint=f"build it again: {load_description_at(place).build_command()}",
         )

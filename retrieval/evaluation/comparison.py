@@ -37,7 +37,10 @@ class Contender:
     @property
     def name(self) -> str:
         """How the comparison calls it."""
-        return f"{self.index.name} ({self.kind})" if self.kind else self.index.name
+        name = (
+            f"{self.index.name} in {self.index.kept_in}" if self.index.kept_in else self.index.name
+        )
+        return f"{name} ({self.kind})" if self.kind else name
 
 
 class ComparedIndex(Value):

@@ -43,7 +43,9 @@ def evaluate_images(
     check_top_k(max(config.top_ks), int(asked.allowed.min()), index.name, gallery_split)
     embeddings = index.embeddings(gallery)
     kind = config.kind or index.description.kind
-    accelerator = accelerate_gallery(kind, embeddings, seed=config.seed)
+    accelerator = index.own_accelerator(gallery, config.kind)
+    if accelerator is None:
+        accelerator = accelerate_gallery(kind, embeddings, seed=config.seed)
     measures = measures_at(config.top_ks, whole=accelerator is None)
     answers = asked.answer(index.embeddings(rows), embeddings, measures, accelerator)
     groups = groups_of(items, rows)

@@ -19,6 +19,7 @@ from medx.core.runs import now
 from medx.core.values import Hit
 from retrieval.encoders.base import Embeddings, Encoder, normalize
 from retrieval.index.accelerate import accelerate
+from retrieval.index.accelerators import Accelerator
 from retrieval.index.commit import changing, is_index_file
 from retrieval.index.description import IndexDescription, load_description
 from retrieval.index.items import Items
@@ -80,6 +81,11 @@ class GalleryIndex:
     def name(self) -> str:
         """How commands call this index."""
         return self.description.name
+
+    @property
+    def kept_in(self) -> str:
+        """What else than a folder keeps it; empty for a folder."""
+        return ""
 
     @cached_property
     def items(self) -> Items:
@@ -175,6 +181,13 @@ class GalleryIndex:
         description = self.description.model_copy(update=changes)
         vectors = FlatVectors.from_embeddings(self.embeddings(rows))
         return GalleryIndex(description, [Segment(items, vectors)])
+
+    def own_accelerator(
+        self, rows: npt.NDArray[np.int64], kind: str | None = None
+    ) -> Accelerator | None:
+        """Return what proposes some of the rows as a search would meet them; None: build one."""
+        del rows, kind
+        return None
 
     def search(
         self,

@@ -44,7 +44,7 @@ class Collection:
         self.name = name
         self.dim = dim
         self._client = client
-        self._uri = uri
+        self.uri = uri
 
     def create(self, *, about: str) -> None:
         """Make the collection, empty.
@@ -96,7 +96,7 @@ class Collection:
         """
         params = self._client.prepare_index_params()
         params.add_index(VECTOR, index_name=VECTOR, **build_params(kind, count, self.dim))
-        if not is_lite(self._uri):
+        if not is_lite(self.uri):
             for name in TEXT_COLUMNS:
                 params.add_index(name, index_name=name)
         self._call("create_index", index_params=params)
@@ -199,7 +199,7 @@ class Collection:
                 started, last = time.monotonic(), indexed
             elif waited > PATIENCE:
                 raise InputError(
-                    f"Milvus at {self._uri} has indexed {indexed} of {count} vectors "
+                    f"Milvus at {self.uri} has indexed {indexed} of {count} vectors "
                     f"and goes no further",
                     hint="look at the server's log",
                 )
@@ -218,7 +218,7 @@ class Collection:
 
     def _call(self, method: str, **options: Any) -> Any:
         called: Callable[..., Any] = getattr(self._client, method)
-        with translated(self._uri):
+        with translated(self.uri):
             return called(self.name, timeout=TIMEOUT, **options)
 
 

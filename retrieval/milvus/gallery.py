@@ -8,6 +8,7 @@ the server's answer is taken, with a warning.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Collection as SizedCollection
 from collections.abc import Iterator, Sequence
 
@@ -15,13 +16,14 @@ import numpy as np
 import numpy.typing as npt
 
 from medx.core.console import note, warn
-from medx.core.errors import UnknownNameError
+from medx.core.errors import InputError, UnknownNameError
 from medx.core.values import Hit
 from retrieval.encoders.base import Embeddings
 from retrieval.index.description import IndexDescription
 from retrieval.index.gallery_index import GalleryIndex, Neighbours
 from retrieval.index.items import Items
 from retrieval.index.where import parse_where
+from retrieval.milvus.candidates import ServerCandidates
 from retrieval.milvus.collection import MOST_ROWS
 from retrieval.milvus.filters import literal, print_filter
 from retrieval.milvus.items import MilvusItems
@@ -47,6 +49,11 @@ class MilvusGallery(GalleryIndex):
 
     def __len__(self) -> int:
         return len(self.part)
+
+    @property
+    def kept_in(self) -> str:
+        """What else than a folder keeps it."""
+        return "Milvus"
 
     @property
     def items(self) -> MilvusItems:
@@ -117,6 +124,27 @@ class MilvusGallery(GalleryIndex):
         for query, refused in enumerate(banned):
             found.similarities[query, np.isin(found.rows[query], refused)] = -np.inf
         return keep_best(found, top_k)
+
+    def own_accelerator(
+        self, rows: npt.NDArray[np.int64], kind: str | None = None
+    ) -> ServerCandidates | None:
+        """Return what the server's index proposes of some rows; None where it misses nothing.
+
+        Raises:
+            InputError: When another kind is asked for: the server has but the one.
+        """
+        about = self.description
+        if kind not in (None, about.kind):
+            raise InputError(
+                f"gallery {self.name} is in a Milvus as {about.kind}: it cannot be searched "
+                f"as {kind}",
+                hint=f"make it so: medx retrieve compact {shlex.quote(self.name)} --kind {kind} "
+                f"--backend milvus --uri {shlex.quote(self.part.collection.uri)}",
+            )
+        part = self.part.take(rows)
+        if about.tuning is None or part.scope is None:
+            return None
+        return ServerCandidates(part, about.tuning)
 
     def hits(self, neighbours: Neighbours, query: int = 0) -> list[Hit]:
         """Return the neighbours of one query with what is known of each."""

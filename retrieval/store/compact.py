@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 from medx.core.console import progress_bar
 from retrieval.encoders.base import Embeddings
@@ -14,12 +13,14 @@ from retrieval.index.gallery_index import GalleryIndex, describe
 from retrieval.index.items import Items
 from retrieval.index.kinds import AUTO, resolve_kind
 from retrieval.index.segment import write_segment
+from retrieval.milvus.place import MilvusPlace
+from retrieval.place import Place
 from retrieval.store.opening import changing_index
 from retrieval.store.results import CompactResult
 
 
 def compact_index(
-    index_dir: Path,
+    place: Place,
     *,
     kind: str | None = None,
     memory_bytes: int | None = None,
@@ -28,7 +29,7 @@ def compact_index(
     """Rewrite an index into one segment of a kind; one that is so already is left alone.
 
     Args:
-        index_dir: The folder.
+        place: Where it is.
         kind: One of ``KINDS`` or ``auto``; None takes what the index was built with.
         memory_bytes: What ``auto`` may hold in memory; None takes what it was built with.
         wait: Wait while another process changes the index.
@@ -38,7 +39,11 @@ def compact_index(
             it and ``wait`` is False.
         UnknownNameError: When there is no such kind.
     """
-    started = time.perf_counter()
+    if isinstance(place, MilvusPlace):
+        from retrieval.milvus.upkeep import compact_gallery
+
+        return compact_gallery(place, kind=kind, memory_bytes=memory_bytes, wait=wait)
+    index_dir, started = place, time.perf_counter()
     with changing_index(index_dir, wait=wait) as (change, index):
         before = state = index.description
         dropped = sum(entry.removed for entry in before.segments)

@@ -9,6 +9,8 @@ import pyarrow.parquet as pq
 
 from medx.core.errors import InputError
 from retrieval.index.description import IndexDescription, load_description, total_bytes
+from retrieval.milvus.place import MilvusPlace
+from retrieval.place import Place
 from retrieval.store.results import IndexInfo, SegmentInfo
 
 #: From here on a search is noticeably slower, or a file noticeably larger, than it has to be.
@@ -16,13 +18,17 @@ MANY_SEGMENTS = 8
 LARGE_REMOVED_SHARE = 0.2
 
 
-def describe_index(index_dir: Path) -> IndexInfo:
+def describe_index(place: Place) -> IndexInfo:
     """Return what an index holds and how it is kept.
 
     Raises:
         InputError: When there is no index or it is damaged.
     """
-    about = load_description(index_dir)
+    if isinstance(place, MilvusPlace):
+        from retrieval.milvus.upkeep import describe_gallery
+
+        return describe_gallery(place)
+    index_dir, about = place, load_description(place)
     return IndexInfo(
         index=about.name,
         index_dir=str(index_dir),

@@ -81,7 +81,7 @@ class VerifyResult(Value):
     ok: bool
     count: int
     files: int
-    megabytes: float
+    megabytes: float = Field(description="Of its files; in a Milvus, of the vectors alone.")
     problems: tuple[Problem, ...]
     unnamed: tuple[str, ...] = Field(
         default=(), description="Left by a change that was cut short; the next change removes them."
@@ -120,6 +120,6 @@ class IndexInfo(Value):
     changed: str
     segments: tuple[SegmentInfo, ...]
     removed: int = Field(description="Removed images whose vectors are still stored.")
-    megabytes: float
+    megabytes: float = Field(description="Of its files; in a Milvus, of the vectors alone.")
     advice: str | None = None
     disclaimer: str = DISCLAIMER

@@ -13,6 +13,8 @@ from medx.core.files import sha256_file
 from retrieval.index.commit import unnamed_files
 from retrieval.index.description import FileEntry, IndexDescription, load_description, total_bytes
 from retrieval.index.gallery_index import GalleryIndex
+from retrieval.milvus.place import MilvusPlace
+from retrieval.place import Place
 from retrieval.store.results import Problem, VerifyResult
 
 #: How far from 1 the length of a stored vector may be.
@@ -21,13 +23,19 @@ LENGTH_TOLERANCE = 1e-3
 ATTEMPTS = 5
 
 
-def verify_index(index_dir: Path) -> VerifyResult:
+def verify_index(place: Place) -> VerifyResult:
     """Read every file of an index, compare it with its checksum, and check what it holds.
+
+    Of a gallery in a Milvus, whose files are the server's, the rows are counted instead.
 
     Raises:
         InputError: When there is no index or its ``index.json`` cannot be read.
     """
-    started = time.perf_counter()
+    if isinstance(place, MilvusPlace):
+        from retrieval.milvus.upkeep import verify_gallery
+
+        return verify_gallery(place)
+    index_dir, started = place, time.perf_counter()
     about = load_description(index_dir)
     for _ in range(ATTEMPTS):
         problems = _check(index_dir, about)
@@ -45,6 +53,19 @@ def verify_index(index_dir: Path) -> VerifyResult:
         unnamed=tuple(sorted(path.name for path in unnamed_files(index_dir, about))),
         seconds=time.perf_counter() - started,
     )
+
+
+def free_index(place: Place) -> None:
+    """Let others change a gallery of a Milvus that a process died changing.
+
+    Raises:
+        InputError: When the index is a folder, whose lock ends with its process.
+    """
+    if not isinstance(place, MilvusPlace):
+        raise InputError("the lock of a folder ends with its process", hint="leave it out")
+    from retrieval.milvus.upkeep import break_gallery_lock
+
+    break_gallery_lock(place)
 
 
 def _check(index_dir: Path, about: IndexDescription) -> list[Problem]:
@@ -73,6 +94,11 @@ def _check_content(index_dir: Path, about: IndexDescription) -> list[Problem]:
         index = GalleryIndex.load(index_dir)
     except InputError as error:
         return [Problem(file="index.json", what=str(error))]
+    return check_index(index, about)
+
+
+def check_index(index: GalleryIndex, about: IndexDescription) -> list[Problem]:
+    """Return what is wrong with an open index, compared with what it says of itself."""
     problems: list[Problem] = []
     try:
         index.items.check_unique()
