@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from medx.core import settings
-from medx.core.errors import InputError
+from medx.core.errors import InputError, UnknownNameError
 from medx.datasets.manifest import Dataset, Record
 from medx.datasets.manifest_files import split_path
 from retrieval.index.description import DatasetOrigin, IndexDescription
@@ -27,6 +27,18 @@ def item_of(record: Record, content_hash: str, dataset: str) -> Item:
         dataset=dataset,
         extra=extra_columns(record.extra),
     )
+
+
+def record_of(dataset: Dataset, item: Item) -> Record:
+    """Return what an item was made of; its id may have the dataset's name in front.
+
+    Raises:
+        UnknownNameError: When the dataset has it no longer.
+    """
+    try:
+        return dataset.find(item.id)
+    except UnknownNameError:
+        return dataset.find(item.id.removeprefix(f"{dataset.name}/"))
 
 
 def origin_of(dataset: Dataset, *, split: str = "all", limit: int | None = None) -> DatasetOrigin:

@@ -10,8 +10,10 @@ from medx.core.content_hash import content_hash
 from medx.core.errors import InputError
 from medx.core.images import Pixels
 from medx.datasets.catalog import load_dataset
+from medx.datasets.manifest import Dataset
 from retrieval.encoders.base import Encoder
 from retrieval.index.gallery_index import GalleryIndex
+from retrieval.index.origin import record_of
 from retrieval.search.heatmap import HeatMaps, map_similarities
 from retrieval.search.query import write_terms
 from retrieval.search.results import QueryTerm
@@ -76,14 +78,18 @@ def read_images(
         InputError: When a picture is no longer the one that was indexed.
         DataUnavailableError: When the dataset is gone.
     """
-    dataset = load_dataset(index.description.dataset_source, data_dir=data_dir, download=False)
+    datasets: dict[str, Dataset] = {}
     pixels = []
-    for record_id in ids:
-        image = dataset.read(dataset.find(record_id)).pixels
-        if content_hash(image) != index.items.item(index.items.row(record_id)).content_hash:
+    for item in (index.items.item(index.items.row(record_id)) for record_id in ids):
+        source = index.description.origin(item.dataset).source
+        if source not in datasets:
+            datasets[source] = load_dataset(source, data_dir=data_dir, download=False)
+        dataset = datasets[source]
+        image = dataset.read(record_of(dataset, item)).pixels
+        if content_hash(image) != item.content_hash:
             raise InputError(
-                f"{record_id} of {dataset.name} has changed since {index.name} was built",
-                hint=f"build it again: {index.description.build_command()}",
+                f"{item.id} of {dataset.name} has changed since {index.name} was built",
+                hint="medx retrieve update brings the index up to date",
             )
         pixels.append(image)
     return pixels

@@ -31,11 +31,9 @@ class Comparison:
     """Finds incoming images in an index by dataset and id, and compares their content hashes."""
 
     def __init__(self, index: GalleryIndex) -> None:
-        first = index.description.dataset
-        self._items = index.items.to_list()
-        self._row_of = {item.id: row for row, item in enumerate(self._items)}
-        self._datasets = [item.dataset or first for item in self._items]
-        self._index = index
+        self._items = index.items
+        self._first = index.description.dataset
+        self._name = index.name
         self._taken: set[str] = set()
 
     def place(self, item: Item) -> Placed:
@@ -48,31 +46,35 @@ class Comparison:
         """
         qualified = f"{item.dataset}/{item.id}"
         for name in (item.id, qualified):
-            row = self._row_of.get(name)
-            if row is not None and self._datasets[row] == item.dataset:
-                return self._compare(replace(item, id=name), row)
+            if name in self._items:
+                row = self._items.row(name)
+                before = self._items.item(row)
+                if (before.dataset or self._first) == item.dataset:
+                    return _compare(replace(item, id=name), before, row)
         for name in (item.id, qualified):
-            if name not in self._row_of and name not in self._taken:
+            if name not in self._items and name not in self._taken:
                 self._taken.add(name)
                 return Placed(item=replace(item, id=name), row=None, state="new")
         raise InputError(
-            f"id {item.id!r} of {item.dataset} is taken in index {self._index.name} by another "
+            f"id {item.id!r} of {item.dataset} is taken in index {self._name} by another "
             f"dataset, and so is {qualified!r}",
             hint="give the images other ids in the manifest",
         )
 
     def rows_of(self, dataset: str) -> set[int]:
         """Return the rows of a dataset's images."""
-        return {row for row, name in enumerate(self._datasets) if name == dataset}
+        names = self._items.column("dataset")
+        return {row for row, name in enumerate(names) if (name or self._first) == dataset}
 
     def rows_named(self, ids: Iterable[str], dataset: str) -> set[int]:
         """Return the rows of those images of a dataset that are indexed."""
         names = [name for own in ids for name in (own, f"{dataset}/{own}")]
-        rows = {self._row_of[name] for name in names if name in self._row_of}
-        return {row for row in rows if self._datasets[row] == dataset}
+        rows = {row: self._items.item(row) for row in self._items.rows_of(names)}
+        return {row for row, item in rows.items() if (item.dataset or self._first) == dataset}
 
-    def _compare(self, item: Item, row: int) -> Placed:
-        before = replace(self._items[row], dataset=item.dataset)
-        if before.content_hash != item.content_hash:
-            return Placed(item=item, row=row, state="changed")
-        return Placed(item=item, row=row, state="same" if before == item else "relabelled")
+
+def _compare(item: Item, before: Item, row: int) -> Placed:
+    if before.content_hash != item.content_hash:
+        return Placed(item=item, row=row, state="changed")
+    same = replace(before, dataset=item.dataset) == item
+    return Placed(item=item, row=row, state="same" if same else "relabelled")
