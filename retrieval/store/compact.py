@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 
-from medx.core.console import progress_bar
-from retrieval.encoders.base import Embeddings
 from retrieval.index.accelerate import accelerate
 from retrieval.index.description import total_bytes
-from retrieval.index.gallery_index import GalleryIndex, describe
-from retrieval.index.items import Items
+from retrieval.index.gallery_index import describe
 from retrieval.index.kinds import AUTO, resolve_kind
 from retrieval.index.segment import write_segment
 from retrieval.milvus.place import MilvusPlace
 from retrieval.place import Place
 from retrieval.store.opening import changing_index
 from retrieval.store.results import CompactResult
+from retrieval.store.tracked import tracked_batches
 
 
 def compact_index(
@@ -53,7 +50,7 @@ def compact_index(
         resolve_kind(settings["kind"], len(index), index.dim)
         segment = index.segments[0] if index.segments else None
         if len(before.segments) > 1 or dropped:
-            segment = write_segment(change, _tracked(index), index.dim)
+            segment = write_segment(change, tracked_batches(index, "rewriting"), index.dim)
         if segment:
             segment = accelerate(
                 change, segment, settings["kind"], memory_bytes=settings["memory_bytes"]
@@ -76,10 +73,3 @@ def compact_index(
         tuning=state.tuning,
         seconds=time.perf_counter() - started,
     )
-
-
-def _tracked(index: GalleryIndex) -> Iterator[tuple[Items, Embeddings]]:
-    with progress_bar(f"rewriting {index.name}", len(index)) as progress:
-        for items, embeddings in index.batches():
-            yield items, embeddings
-            progress.advance(progress.task_ids[0], len(items))

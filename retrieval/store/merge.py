@@ -21,6 +21,7 @@ from retrieval.index.origin import joined, with_origin
 from retrieval.index.segment import write_segment
 from retrieval.store.intake import Intake
 from retrieval.store.results import ChangeResult
+from retrieval.store.tracked import tracked_batches
 
 #: The digest of a dataset of which two indexes held two states: it is out of date.
 DIFFERENT_STATES = "different states"
@@ -108,7 +109,7 @@ def _empty(like: GalleryIndex, name: str) -> GalleryIndex:
 
 def _batches(source: GalleryIndex, intake: Intake) -> Iterator[tuple[Items, Embeddings]]:
     first = source.description.dataset
-    for items, embeddings in source.batches():
+    for items, embeddings in tracked_batches(source, "merging"):
         named = [replace(item, dataset=item.dataset or first) for item in items.to_list()]
         taken = intake.take(named, embeddings)
         if len(taken[0]):

@@ -16,6 +16,7 @@ from retrieval.index.gallery_index import GalleryIndex
 from retrieval.milvus.place import MilvusPlace
 from retrieval.place import Place
 from retrieval.store.results import Problem, VerifyResult
+from retrieval.store.tracked import tracked_batches
 
 #: How far from 1 the length of a stored vector may be.
 LENGTH_TOLERANCE = 1e-3
@@ -117,7 +118,7 @@ def check_index(index: GalleryIndex, about: IndexDescription) -> list[Problem]:
 
 
 def _check_vectors(index: GalleryIndex) -> list[Problem]:
-    for items, embeddings in index.batches():
+    for items, embeddings in tracked_batches(index, "checking"):
         lengths = np.linalg.norm(embeddings, axis=1)
         # A vector without any direction stays zero; NaN is neither.
         good = (np.abs(lengths - 1) < LENGTH_TOLERANCE) | (lengths == 0)
