@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 from medx.cli import classify, data, demo, models, report, retrieve
 from medx.core.console import stderr
 from medx.core.errors import MedxError
+from medx.core.pointing import keep_pointing
 from medx.embedder import join_subsystems
 
 
@@ -86,7 +87,7 @@ def _fail(message: str, hint: str | None, error: Exception) -> None:
     if os.environ.get("MEDX_DEBUG") == "1":
         raise error
     stderr.quiet = False  # a process that does not speak may still fail
-    stderr.print(f"error: {' '.join(message.split())}", style="red", markup=False)
+    stderr.print(f"error: {keep_pointing(message)}", style="red", markup=False)
     if hint:
         stderr.print(f"hint: {hint}", markup=False)
     sys.exit(1)

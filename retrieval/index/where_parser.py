@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from typing import NoReturn, cast
 
 from medx.core.errors import InputError, UnknownNameError
+from medx.core.pointing import point_at
 from retrieval.index.where_expression import (
     KEYWORDS,
     PLAIN_NAME,
@@ -236,15 +237,8 @@ class _Parser:
         self, problem: str, token: Token | None = None, *, hint: str | None = None
     ) -> NoReturn:
         token = token or self._token
+        drawing = point_at(self._text, token.start, len(token.text))
         raise InputError(
-            f"cannot read the filter: {problem}\n{_pointed(self._text, token)}",
+            f"cannot read the filter: {problem}\n{drawing}",
             hint=hint or EXAMPLE,
         )
-
-
-def _pointed(text: str, token: Token) -> str:
-    """Return the text around a token on one line, and a line of carets below it."""
-    first = max(0, token.start - 50)
-    shown = "".join(c if c.isprintable() else " " for c in text[first : token.start + 30])
-    carets = "^" * max(1, min(len(token.text), len(shown) - (token.start - first)))
-    return f"  {shown}\n  {' ' * (token.start - first)}{carets}"

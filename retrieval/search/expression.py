@@ -7,6 +7,7 @@ import re
 from typing import NamedTuple
 
 from medx.core.errors import InputError
+from medx.core.pointing import point_at
 from retrieval.search.query import Query, Term, TermKind
 
 _SPACE = re.compile(r"\s*")
@@ -108,8 +109,5 @@ def _skip(text: str, place: int) -> int:
 
 
 def _error(text: str, place: int, what: str, *, hint: str | None = None) -> InputError:
-    line = re.sub(r"\s", " ", text)
-    return InputError(
-        f"cannot read the query: {what}\n  {line}\n  {' ' * place}^",
-        hint=hint or f"as in {EXAMPLE}",
-    )
+    drawing = point_at(text, place)
+    return InputError(f"cannot read the query: {what}\n{drawing}", hint=hint or f"as in {EXAMPLE}")

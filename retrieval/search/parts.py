@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from medx.core.content_hash import content_hash
-from medx.core.errors import InputError
+from medx.core.errors import InputError, UnknownNameError
 from medx.core.images import IMAGE_SUFFIXES, Pixels, read_image
 from retrieval.config import SearchConfig
 from retrieval.encoders.base import Embeddings, Encoder, UnknownWords, normalize
@@ -150,7 +150,7 @@ def _read_term(index: GalleryIndex, term: Term, config: SearchConfig) -> Part:
             )
         return _web_part(value, weight)
     if term.kind == "like" and not _is_file_name(value):
-        return _id_part(index, value, weight)
+        raise _no_such_image(index, value)
     return _file_part(value, weight)
 
 
@@ -165,6 +165,16 @@ def _web_part(value: str, weight: float) -> Part:
 
     term = QueryTerm(kind="url", value=shown_url(value), weight=weight)
     return _image_part(term, fetch_image(value))
+
+
+def _no_such_image(index: GalleryIndex, value: str) -> UnknownNameError:
+    try:
+        index.items.row(value)
+    except UnknownNameError as error:
+        words = "words stand in quotes in an expression, or go to text-search"
+        error.hint = f"{error.hint}; {words}" if error.hint else words
+        return error
+    raise AssertionError("only asked of what is no id")
 
 
 def _file_part(value: str, weight: float) -> Part:

@@ -62,6 +62,11 @@ def test_bad_input_is_told(run, tmp_path, command, args, error):
     assert "hint: " in result.stderr
 
 
+def test_the_place_of_an_error_is_shown(run):
+    said = run("search", 'normal "x"').stderr
+    assert 'is missing\n  normal "x"\n         ^\nhint: ' in said
+
+
 def test_page_and_figure(run, tmp_path):
     result = run("search", '"normal"', "--page", "deep/p.html", "--figure", "f.png")
     assert result.exit_code == 0
