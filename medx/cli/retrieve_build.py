@@ -26,6 +26,7 @@ from medx.cli.retrieve_options import (
     WeightsOption,
     told_command,
 )
+from medx.cli.retrieve_tables import describe_kind
 from medx.core.device import Device
 from retrieval.config import (
     BuildConfig,
@@ -92,4 +93,4 @@ def build(
         f"{len(result.skipped)} skipped, "
         f"at {result.index_dir}"
     )
-    print_line(f"kind {result.tuning or f'{result.kind}: every search is exact'}")
+    print_line(f"kind {describe_kind(result.kind, result.tuning)}")

@@ -28,10 +28,8 @@ def print_change(result: ChangeResult, *, json: bool) -> None:
         print_json(result)
     else:
         told = ", ".join(f"{n} {what}" for what, n in counts.items() if n) or "nothing to do"
-        print_line(
-            f"index {result.index}: {told}; now {many(result.count, 'image')} in "
-            f"{many(result.segments, 'segment')}"
-        )
+        parts = f" in {many(result.segments, 'segment')}" if result.segments else ""
+        print_line(f"index {result.index}: {told}; now {many(result.count, 'image')}{parts}")
     if result.renamed:
         note(f"ids were taken, the dataset's name stands before {_some(result.renamed)}")
     if result.absent:

@@ -14,6 +14,7 @@ from medx.cli.retrieve_options import (
     NoWaitOption,
     UriOption,
 )
+from medx.cli.retrieve_tables import describe_kind
 from retrieval.config import GalleryConfig
 from retrieval.index.kinds import KINDS
 
@@ -57,4 +58,4 @@ def compact(
         f"{many(result.dropped, 'removed vector')} dropped, "
         f"{result.megabytes_before:.1f} -> {result.megabytes:.1f} MB"
     )
-    print_line(f"kind {result.tuning or f'{result.kind}: every search is exact'}")
+    print_line(f"kind {describe_kind(result.kind, result.tuning)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from medx.cli.options import JsonOption
 from medx.cli.retrieve_options import BackendOption, IndexArgument, UriOption
+from medx.cli.retrieve_tables import describe_kind
 from retrieval.config import GalleryConfig
 
 
@@ -29,7 +30,7 @@ def info(
             ("splits", ", ".join(f"{name} {n}" for name, n in about.splits.items())),
             ("encoder", about.encoder),
             ("weights", about.encoder_weights or "in their usual place"),
-            ("kind", about.tuning or about.kind),
+            ("kind", describe_kind(about.kind, about.tuning)),
             ("size", f"{about.megabytes:.1f} MB"),
             ("columns", ", ".join(about.columns)),
             ("created", about.created),

@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from retrieval.index.tuning import Tuning
     from retrieval.search.results import SearchResult, Vote
+
+
+def describe_kind(kind: str, tuning: Tuning | None) -> str:
+    """Return how an index is searched, and what that misses."""
+    if tuning is not None:
+        return str(tuning)
+    return f"{kind}: {'every search is exact' if kind == 'flat' else 'its recall is not measured'}"
 
 
 def print_search(result: SearchResult, *, json: bool) -> None:

@@ -86,7 +86,7 @@ class Catalog:
         """
         alias = alias_of(name)
         if alias not in self._aliases():
-            error = UnknownNameError(f"gallery of the Milvus at {self.uri}", name, self.names())
+            error = UnknownNameError(f"index in the Milvus at {self.uri}:", name, self.names())
             error.hint = error.hint or "none is built yet: run `medx retrieve build`"
             raise error
         name_there = self.collection_of(alias)

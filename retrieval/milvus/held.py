@@ -7,46 +7,51 @@ import numpy.typing as npt
 
 from retrieval.encoders.base import Embeddings
 from retrieval.index.items import Items
-from retrieval.milvus.numbering import Numbering, Range
+from retrieval.milvus.numbering import Numbering, Range, joined
 
 Rows = npt.NDArray[np.int64]
 
-#: Images that are held back while an index is measured: this share, up to so many.
-HELD_SHARE, HELD_MOST = 0.02, 1000
+#: Up to so many are kept back, and of a small gallery this share.
+HELD_MOST, HELD_SHARE = 1000, 0.2
 
 
 class HeldImages:
-    """Some images, drawn by chance, that go into a new collection only when it was measured.
+    """Images drawn by chance from all that come, to go into a collection when it was measured.
 
     Args:
         kind: The kind that was asked for; for ``flat`` there is nothing to measure.
+        dim: Length of each vector.
         seed: Of the draw.
     """
 
-    def __init__(self, kind: str, *, seed: int) -> None:
-        self.kept: list[tuple[Items, Embeddings, Rows]] = []
+    def __init__(self, kind: str, dim: int, *, seed: int = 0) -> None:
+        self.items = Items.from_items([])
+        self.embeddings: Embeddings = np.empty((0, dim), np.float32)
+        self.places: Rows = np.empty(0, np.int64)
+        self._lots = np.empty(0)
         self._share = 0.0 if kind == "flat" else HELD_SHARE
         self._random = np.random.default_rng(seed)
 
     def __len__(self) -> int:
-        return sum(len(places) for _, _, places in self.kept)
+        return len(self.places)
 
     @property
-    def embeddings(self) -> Embeddings:
-        """Their vectors ``(N, dim)``."""
-        return np.concatenate([embeddings for _, embeddings, _ in self.kept])
+    def gaps(self) -> list[Range]:
+        """The places they will get, in ascending ranges."""
+        return joined(Numbering.of_places(np.sort(self.places)).ranges)
 
-    @property
-    def ranges(self) -> list[Range]:
-        """The places they will get."""
-        return [run for *_, places in self.kept for run in Numbering.of_places(places).ranges]
-
-    def draw(self, items: Items, embeddings: Embeddings, places: Rows) -> Rows:
-        """Keep some rows back; return the others."""
-        drawn = self._random.random(len(items)) < self._share
-        if len(self) + drawn.sum() > HELD_MOST:
-            drawn[:] = False
-        if drawn.any():
-            rows = np.flatnonzero(drawn)
-            self.kept.append((items.take(rows), embeddings[rows], places[rows]))
-        return np.flatnonzero(~drawn)
+    def draw(
+        self, items: Items, embeddings: Embeddings, places: Rows
+    ) -> tuple[Items, Embeddings, Rows]:
+        """Keep some rows back, perhaps instead of earlier ones; return those that are not kept."""
+        items = Items.concat([self.items, items])
+        embeddings = np.concatenate([self.embeddings, embeddings])
+        places = np.concatenate([self.places, places])
+        lots = np.concatenate([self._lots, self._random.random(len(places) - len(self))])
+        kept = lots < self._share
+        if kept.sum() > HELD_MOST:
+            kept = np.argsort(np.argsort(lots)) < HELD_MOST
+        mine, others = np.flatnonzero(kept), np.flatnonzero(~kept)
+        self.items, self.embeddings = items.take(mine), embeddings[mine]
+        self.places, self._lots = places[mine], lots[mine]
+        return items.take(others), embeddings[others], places[others]

@@ -13,4 +13,4 @@ class MilvusPlace:
     name: str
 
     def __str__(self) -> str:
-        return f"{self.name} of the Milvus at {self.uri}"
+        return f"{self.uri} (Milvus)"

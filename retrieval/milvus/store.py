@@ -23,7 +23,7 @@ from retrieval.milvus.held import HeldImages
 from retrieval.milvus.items import MilvusItems
 from retrieval.milvus.kinds import LITE_KINDS
 from retrieval.milvus.lock import writing
-from retrieval.milvus.numbering import Numbering, joined
+from retrieval.milvus.numbering import Numbering
 from retrieval.milvus.part import Part
 from retrieval.milvus.place import MilvusPlace
 from retrieval.milvus.recall import tune
@@ -108,17 +108,16 @@ def replace_gallery(
     dim = description.encoder.dim
     about = f"medx gallery {name}: {description.dataset} by {description.encoder}"
     collection = catalog.new_collection(name, dim, about=about)
-    held = HeldImages(kind, seed=description.settings.get("seed", 0))
+    held = HeldImages(kind, dim)
     written = insert(collection, batches, 0, COLUMNS, held=held)
     chosen = _choose_kind(kind, written.end, dim, catalog.uri, memory_bytes)
     collection.build(chosen, written.end - len(held))
     tuned = None
     if len(held):
         if chosen != "flat":
-            numbering = Numbering.up_to(written.end, joined(held.ranges))
+            numbering = Numbering.up_to(written.end, held.gaps)
             tuned = tune(Part(collection, numbering), chosen, held.embeddings)
-        for items, embeddings, places in held.kept:
-            collection.insert(items, embeddings, places)
+        collection.insert(held.items, held.embeddings, held.places)
         collection.settle(written.end)
     check_written(collection, 0, written.end)
     described = MilvusDescription.model_validate(
@@ -159,8 +158,10 @@ def insert(
             raise ValueError(f"ids must be unique, got {repeated[0]!r} more than once")
         ids.update(coming)
         places = np.arange(end, end + len(items))
-        rows = held.draw(items, embeddings, places) if held else np.arange(len(items))
-        collection.insert(items.take(rows), embeddings[rows], places[rows])
+        if held is None:
+            collection.insert(items, embeddings, places)
+        else:
+            collection.insert(*held.draw(items, embeddings, places))
         end += len(items)
         splits.update(items.splits)
         names |= dict.fromkeys(items.table.column_names)
