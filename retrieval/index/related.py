@@ -35,7 +35,11 @@ class Relatives:
 
 
 def related_ids(
-    index: GalleryIndex, *, digest: str | None = None, record_id: str | None = None
+    index: GalleryIndex,
+    *,
+    digest: str | None = None,
+    record_id: str | None = None,
+    known: Relatives | None = None,
 ) -> list[str]:
     """Return the ids of images with the same pixels or of the same group, in row order.
 
@@ -45,16 +49,16 @@ def related_ids(
         index: The gallery.
         digest: ``content_hash`` of decoded pixels.
         record_id: An id; it is among the answers itself. One that is not indexed has no relatives.
+        known: The relatives of all rows, where many are asked for.
     """
     items = index.items
-    known = Relatives(items, np.arange(len(items)))
+    known = known or Relatives(items, np.arange(len(items)))
     related = set(items.rows_of([record_id] if record_id else []))
     hashes = {digest, *(items.item(row).content_hash for row in related)}
     related.update(*(known.copies(name) for name in hashes))
     groups = {items.item(row).group for row in related}
     related.update(*(known.group(name) for name in groups))
-    ids = items.column("id")
-    return [str(ids[row]) for row in sorted(related)]
+    return [items.item(row).id for row in sorted(related)]
 
 
 def _positions(column: Sequence[str | None], rows: Rows) -> dict[str | None, list[int]]:

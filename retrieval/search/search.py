@@ -6,11 +6,13 @@ from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from medx.core.values import Hit
 from retrieval.config import SearchConfig
 from retrieval.encoders.base import Encoder, UnknownWords
 from retrieval.index.gallery_index import GalleryIndex
-from retrieval.index.related import related_ids
+from retrieval.index.related import Relatives, related_ids
 from retrieval.prompts import templates_for
 from retrieval.search.candidates import count_searched, find_hits, searched_rows
 from retrieval.search.parts import EmbeddedQuery, ReadQuery, embed_queries, read_query
@@ -82,9 +84,13 @@ def search_read(
     found = find_hits(index, embedded, config, exclude_ids)
     searched = count_searched(index, config)
     prevalence = _prevalence(index, config) if config.vote else None
+    relatives = Relatives(index.items, np.arange(len(index))) if config.vote else None
     answers = []
     for query, (hits, left_out) in zip(embedded, found, strict=True):
-        vote = _vote(index, query.read, hits, prevalence) if config.vote else None
+        vote = None
+        if relatives is not None:
+            own = _related(index, query.read, relatives)
+            vote = count_vote(hits, not_counted=own, prevalence=prevalence)
         reason = encoder().reason if any(p.needs_encoder for p in query.read.parts) else ""
         one = Found(hits=hits, left_out=left_out, searched=searched, vote=vote)
         result = _result(index, query, config, one, reason=reason)
@@ -92,10 +98,9 @@ def search_read(
     return answers
 
 
-def _vote(
-    index: GalleryIndex, query: ReadQuery, hits: list[Hit], prevalence: dict[str, float] | None
-) -> Vote:
-    related = {
+def _related(index: GalleryIndex, query: ReadQuery, known: Relatives) -> list[str]:
+    """Return the indexed images with the pixels of a query's images, or of their groups."""
+    found = {
         name
         for part in query.parts
         if part.digest is not None
@@ -103,9 +108,10 @@ def _vote(
             index,
             digest=part.digest,
             record_id=part.term.value if part.row is not None else None,
+            known=known,
         )
     }
-    return count_vote(hits, not_counted=sorted(related), prevalence=prevalence)
+    return sorted(found)
 
 
 def _prevalence(index: GalleryIndex, config: SearchConfig) -> dict[str, float]:
