@@ -191,6 +191,48 @@ class AdaptConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TrainClipConfig:
+    """How an open_clip model learns from images and their captions, or their labels' names.
+
+    Args:
+        dataset: Its train split is learned from, its val split judges the epochs.
+        start: Folder of the model to fine-tune; None starts from random weights.
+        architecture: ``small``, or a JSON file with an open_clip model config; without ``start``.
+        texts: ``text`` learns from that column, ``label`` from templates around the names of
+            classes, ``auto`` from the former where every train image has one.
+        epochs: Passes over the train split; the best by val is kept.
+        batch_size: Images a step.
+        learning_rate: Its highest value; None is 5e-4 from random weights and 1e-5 in fine-tuning.
+        warm_up: Share of all steps until it is reached.
+        augmentation: Of ``medx.datasets.augment``; None goes by the modality.
+    """
+
+    dataset: str = "pneumoniamnist"
+    start: Path | None = None
+    architecture: str = "small"
+    texts: str = AUTO
+    epochs: int = 10
+    batch_size: int = 64
+    learning_rate: float | None = None
+    weight_decay: float = 0.1
+    warm_up: float = 0.1
+    augmentation: str | None = None
+    device: str = "auto"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.texts not in (AUTO, "text", "label"):
+            raise ValueError(f"texts must be auto, text or label, got {self.texts!r}")
+        for name, low in {"epochs": 1, "batch_size": 2, "seed": 0}.items():
+            if getattr(self, name) < low:
+                raise ValueError(f"{name} must be >= {low}, got {getattr(self, name)}")
+        if self.learning_rate is not None and not self.learning_rate > 0:
+            raise ValueError(f"learning_rate must be > 0, got {self.learning_rate}")
+        if not 0 <= self.warm_up <= 1:
+            raise ValueError(f"warm_up must be 0 to 1, got {self.warm_up}")
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainEncoderConfig:
     """How the `compact` encoder is trained.
 

@@ -56,6 +56,7 @@ def draw_rows(
         panel.errorbar(place, middle, reach, fmt="o", color=colours[name], capsize=2, label=label)
         panel.scatter(place, row.chance, marker="_", color=colours[name], alpha=0.7)
     panel.set_xticks(range(len(ticks)), ticks, fontsize=8)
+    panel.set_xlim(-0.6, len(ticks) - 0.4)
     panel.set_ylim(-0.02, 1.02)
     panel.set_xlabel("● with 95 % interval, – chance", fontsize=8)
 

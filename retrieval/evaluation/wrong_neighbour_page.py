@@ -24,6 +24,7 @@ PAGE_FILE = "wrong_neighbours.html"
 FIGURE_FILE = Path("figures") / "wrong_neighbours.png"
 #: Pixels of the longer side of a picture.
 LARGEST = 256
+PAIRS_A_LINE = 3
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -60,13 +61,7 @@ def save_wrong_neighbours(
         "wrong_neighbours.html.j2", title=title, result=result, shown=shown, embed=_embed
     )
     write_text(run_dir / PAGE_FILE, text)
-    save_image_grid(
-        [image for _, rows in shown for row in rows for image in (row.query, row.neighbour)],
-        [caption for _, rows in shown for row in rows for caption in _captions(row.pair)],
-        run_dir / FIGURE_FILE,
-        columns=6,
-        title=title,
-    )
+    _save_figure(shown, run_dir / FIGURE_FILE, title)
     return run_dir / PAGE_FILE
 
 
@@ -83,6 +78,20 @@ def _read(index: GalleryIndex, protocol: ProtocolResult, data_dir: Path | None) 
         Shown(pair=pair, query=pictures[2 * i], neighbour=pictures[2 * i + 1])
         for i, pair in enumerate(pairs)
     ]
+
+
+def _save_figure(shown: list[tuple[ProtocolResult, list[Shown]]], path: Path, title: str) -> None:
+    pixels: list[Pixels | None] = []
+    captions: list[str] = []
+    titles: list[str] = []
+    for protocol, rows in shown:
+        lines = -(-len(rows) // PAIRS_A_LINE)
+        gaps = 2 * (lines * PAIRS_A_LINE - len(rows))
+        pixels += [image for row in rows for image in (row.query, row.neighbour)] + [None] * gaps
+        captions += [text for row in rows for text in _captions(row.pair)] + [""] * gaps
+        titles += [protocol.protocol] * lines
+    columns = 2 * PAIRS_A_LINE
+    save_image_grid(pixels, captions, path, columns=columns, title=title, row_titles=titles)
 
 
 def _captions(pair: WrongNeighbour) -> tuple[str, str]:

@@ -11,8 +11,10 @@ import copy
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
+from pydantic import Field
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -21,8 +23,9 @@ from torch.nn import functional
 from medx.core.console import note, progress_bar, told_on_interrupt
 from medx.core.device import resolve_device, seed_everything
 from medx.core.errors import InputError
-from medx.core.files import atomic_path, write_json
+from medx.core.files import atomic_path, sha256_file, write_json
 from medx.core.runs import load_json
+from medx.core.settings import DISCLAIMER
 from medx.core.training import (
     load_tensors,
     one_cycle,
@@ -31,6 +34,7 @@ from medx.core.training import (
     training_tensors,
     update_average,
 )
+from medx.core.values import Value
 from medx.datasets.augment import augment, seed_step
 from medx.datasets.manifest import Dataset
 from retrieval.config import TrainEncoderConfig
@@ -44,6 +48,32 @@ WEIGHTS_FILE, ABOUT_FILE = "compact.safetensors", "compact.json"
 STATE_FILE = "training.safetensors"
 STEPS_A_STATE = 100
 GRADIENT_NORM = 5.0
+
+
+class TrainEncoderResult(Value):
+    """What ``medx retrieve train-encoder --json`` says of the compact encoder."""
+
+    schema_version: int = 1
+    encoder: str = "compact"
+    folder: str
+    weights: str
+    sha256: str
+    dataset: str
+    synthetic: bool = Field(description="Whether the labelled images are; phantoms always are.")
+    settings: dict[str, Any]
+    disclaimer: str = DISCLAIMER
+
+
+def trained_result(path: Path, dataset: Dataset) -> TrainEncoderResult:
+    """Return what was trained into the weights at ``path``."""
+    return TrainEncoderResult(
+        folder=str(path.parent),
+        weights=str(path),
+        sha256=sha256_file(path),
+        dataset=dataset.name,
+        synthetic=dataset.synthetic,
+        settings=load_json(path.parent / ABOUT_FILE)["training"],
+    )
 
 
 def train_encoder(
