@@ -8,8 +8,9 @@ import open_clip
 import pytest
 import torch
 from PIL import Image
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from test_retrieval.tiny_biomedclip import TEXTS, write_tiny_biomedclip
+from transformers import BertConfig
 
 from medx.core.errors import WeightsUnavailableError
 from medx.datasets.catalog import load_dataset
@@ -130,6 +131,45 @@ def test_hub_cache_is_found_and_read_without_network(hub_cache, encoder, monkeyp
     np.testing.assert_array_equal(found.embed_texts(TEXTS), encoder.embed_texts(TEXTS))
 
 
+@pytest.fixture
+def only_the_flag(monkeypatch):
+    """Nothing but ``--offline`` keeps off the network, and whoever touches it fails."""
+    for name in ("MEDX_OFFLINE", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
+        monkeypatch.delenv(name)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    touched = []
+
+    def refuse(*args, **_):
+        touched.append(args)
+        raise OSError("the network is off limits")
+
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket.socket, "connect_ex", refuse)
+    return touched
+
+
+@pytest.mark.parametrize("source", ["hub cache", "folder", "bare folder"])
+def test_offline_commands_open_no_socket(
+    source, hub_cache, tiny, tmp_path, two_class, cli, only_the_flag
+):
+    options = ["--encoder", "biomedclip", "--device", "cpu", "--offline"]
+    if source != "hub cache":
+        folder = shutil.copytree(tiny, tmp_path / "copied")
+        shutil.rmtree(hub_cache)
+        if source == "bare folder":  # the text tower's config is in neither repository
+            (folder / "config.json").unlink()
+        options += ["--weights", str(folder)]
+    built = cli("retrieve", "build", "--dataset", two_class, "--split", "test", "--limit", 4,
+                "--name", "x", *options)  # fmt: skip
+    assert built.exit_code == 0, built.stderr
+    found = cli("retrieve", "text-search", "pleural effusion", "--index", "x", "--top-k", 3,
+                "--json", *options)  # fmt: skip
+    assert found.exit_code == 0, found.stderr
+    assert len(found.json["hits"]) == 3
+    assert not only_the_flag
+
+
 @pytest.mark.parametrize(
     "gone", ["open_clip_model.safetensors", "open_clip_config.json", "tokenizer.json"]
 )
@@ -198,3 +238,35 @@ def test_a_pickle_that_would_run_code_is_refused(tiny, tmp_path):
     with pytest.raises(WeightsUnavailableError, match="no readable BiomedCLIP"):
         BiomedCLIPEncoder(folder, device="cpu")
     assert not (tmp_path / "harm").exists()
+
+
+@pytest.fixture
+def true_size(tmp_path):
+    """The hub's config and tensors of 196 M random parameters, 784 MB; the vocabulary is ours."""
+    folder = write_tiny_biomedclip(tmp_path / "true")
+    about = json.loads((folder / "open_clip_config.json").read_text())
+    config = about["model_cfg"]
+    config["embed_dim"] = 512
+    config["vision_cfg"].update(timm_model_name="vit_base_patch16_224", image_size=224)
+    (folder / "open_clip_config.json").write_text(json.dumps(about))
+    BertConfig().save_pretrained(folder)  # its own defaults are the hub's text tower
+    text = {**config["text_cfg"], "hf_model_name": str(folder), "hf_model_pretrained": False}
+    model = open_clip.model.CustomTextCLIP(**{**config, "text_cfg": text}).eval()
+    save_file(model.state_dict(), folder / "open_clip_model.safetensors")
+    (folder / "config.json").unlink()
+    yield folder, model
+    shutil.rmtree(folder)  # pytest would keep it for three sessions
+
+
+@pytest.mark.slow
+def test_the_true_size_is_read_whole(true_size):
+    folder, model = true_size
+    size = (folder / "open_clip_model.safetensors").stat().st_size
+    assert size == pytest.approx(784e6, rel=0.01)
+    encoder = load_encoder("biomedclip", weights=folder, device="cpu")
+    image = np.random.default_rng(0).integers(0, 255, (224, 224), np.uint8)
+    assert encoder.embed_patches(image).shape == (14, 14, 512)
+    with torch.inference_mode():
+        tokens = open_clip.get_tokenizer(f"local-dir:{folder}")(TEXTS[:1])
+        expected = model.encode_text(tokens, normalize=True).numpy()
+    np.testing.assert_allclose(encoder.embed_texts(TEXTS[:1]), expected, atol=1e-5)
