@@ -163,10 +163,11 @@ def find_neighbours(gallery: Gallery, case: Case, *, top_k: int = NEIGHBOURS) ->
     their labels would be the answer.
     """
     index = gallery.index
-    indexed = not case.from_file and case.id in index.items
-    excluded = related_ids(
-        index, digest=content_hash(case.pixels), record_id=case.id if indexed else None
-    )
+    digest = content_hash(case.pixels)
+    known = not case.from_file and case.id in index.items
+    # In an index of several datasets the id may be another image's.
+    indexed = known and index.items.item(index.items.row(case.id)).content_hash == digest
+    excluded = related_ids(index, digest=digest, record_id=case.id if indexed else None)
     if case.id in index.items and case.id not in excluded:
         excluded.append(case.id)  # another image of that name; two of one id would be confusing
     available = index.description.splits.get(GALLERY_SPLIT, 0) - len(excluded)
