@@ -88,7 +88,9 @@ def compare(
     contenders = [
         found
         for place in kept
-        for found in _open_all(indexes or [], encoder or [], kind or [None], place)
+        for found in _open_all(
+            indexes or [], encoder or [], kind or [None], place, told=len(kept) > 1
+        )
     ]
     result = compare_indexes(contenders, config)
     run_dir = create_run_dir("retrieve", "compare", name=name, output=output)
@@ -115,6 +117,8 @@ def _open_all(
     encoders: list[str],
     kinds: list[str] | list[None],
     common: GalleryConfig,
+    *,
+    told: bool,
 ) -> list[Contender]:
     from pathlib import Path
 
@@ -128,9 +132,10 @@ def _open_all(
         own = load_description_at(place).encoder_weights
         wanted.append(replace(common, index=name, weights=Path(own) if own else None))
     wanted += [replace(common, encoder=encoder) for encoder in encoders]
+    backend = common.backend if told else ""
     galleries = [open_gallery(config) for config in wanted]
     return [
-        Contender(index=gallery.index, encoder=gallery.encoder, kind=kind)
+        Contender(index=gallery.index, encoder=gallery.encoder, kind=kind, backend=backend)
         for gallery in galleries
         for kind in kinds
     ]

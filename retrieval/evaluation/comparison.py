@@ -28,18 +28,24 @@ from retrieval.index.gallery_index import GalleryIndex
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Contender:
-    """An index to compare, and the kind it is searched as (None: its own)."""
+    """An index to compare.
+
+    Args:
+        index: The index.
+        encoder: What made it.
+        kind: What it is searched as; None is its own kind.
+        backend: What keeps it, where others of its name are kept elsewhere.
+    """
 
     index: GalleryIndex
     encoder: Encoder
     kind: str | None = None
+    backend: str = ""
 
     @property
     def name(self) -> str:
         """How the comparison calls it."""
-        name = (
-            f"{self.index.name} in {self.index.kept_in}" if self.index.kept_in else self.index.name
-        )
+        name = f"{self.index.name} in {self.backend}" if self.backend else self.index.name
         return f"{name} ({self.kind})" if self.kind else name
 
 

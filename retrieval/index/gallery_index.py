@@ -82,11 +82,6 @@ class GalleryIndex:
         """How commands call this index."""
         return self.description.name
 
-    @property
-    def kept_in(self) -> str:
-        """What else than a folder keeps it; empty for a folder."""
-        return ""
-
     @cached_property
     def items(self) -> Items:
         """What is known of each row."""

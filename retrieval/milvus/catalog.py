@@ -20,6 +20,7 @@ from pydantic import Field, ValidationError
 
 from medx.core.errors import InputError, UnknownNameError
 from medx.core.values import Value
+from retrieval.index.tuning import Tuning
 from retrieval.milvus.collection import Collection
 from retrieval.milvus.connection import connect, disconnect, translated
 from retrieval.milvus.description import MilvusDescription
@@ -35,6 +36,7 @@ class State(Value):
     """What a collection says of itself: the one thing that a change replaces at its end."""
 
     description: MilvusDescription
+    tuning: Tuning | None = Field(default=None, description="How its index is searched.")
     columns: tuple[str, ...] = Field(description="All that is known of an image.")
     end: int = Field(description="Rows from this place on are not of the gallery.")
     gaps: tuple[Range, ...] = Field(
@@ -120,7 +122,7 @@ class Catalog:
                 "this medx can read",
                 hint="build the gallery again with `medx retrieve build`",
             ) from error
-        here = state.description.model_copy(update={"uri": self.uri})
+        here = state.description.opened(self.uri, state.tuning)
         return state.model_copy(update={"description": here})
 
     def write_state(self, collection: str, state: State) -> None:

@@ -87,6 +87,7 @@ class MilvusChange:
         self._become(
             State(
                 description=about,
+                tuning=before.tuning,
                 columns=added.columns if added else before.columns,
                 end=end,
                 gaps=gaps,

@@ -64,8 +64,8 @@ def connect(uri: str) -> Any:
         raise MissingExtraError("milvus", "milvus")
     from pymilvus import MilvusClient
 
-    # Both log each failed call with its traceback; what failed comes back as an error anyway.
-    for name in ("pymilvus", "milvus_lite"):
+    # They log each failed call with its traceback; what failed comes back as an error anyway.
+    for name in ("pymilvus", "milvus_lite", "grpc._server"):
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     if is_lite(uri):
         Path(uri).absolute().parent.mkdir(parents=True, exist_ok=True)

@@ -51,11 +51,6 @@ class MilvusGallery(GalleryIndex):
         return len(self.part)
 
     @property
-    def kept_in(self) -> str:
-        """What else than a folder keeps it."""
-        return "Milvus"
-
-    @property
     def items(self) -> MilvusItems:
         """What is known of each row."""
         return self._items

@@ -17,6 +17,8 @@ from retrieval.milvus.filters import ABSENT, print_filter
 from retrieval.milvus.part import Part, places_of
 from retrieval.milvus.rows import ITEM_FIELDS, to_items
 
+#: Images of which all are fetched to name near ids.
+FEW = 10_000
 #: Single rows that are remembered.
 MOST_REMEMBERED = 100_000
 
@@ -98,10 +100,12 @@ class MilvusItems(Items):
         return isinstance(record_id, str) and bool(self.rows_of([record_id]))
 
     def row(self, record_id: str) -> int:
-        """Return the row of an id; raise ``UnknownNameError`` with an id that is there."""
+        """Return the row of an id; raise ``UnknownNameError`` with near ids, of many with any."""
         found = self.rows_of([record_id])
         if found:
             return found[0]
+        if len(self) <= FEW:
+            return super().row(record_id)
         error = UnknownNameError("id", record_id, [])
         if len(self):
             error.hint = f"ids look like {self.item(0).id!r}"

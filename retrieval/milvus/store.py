@@ -123,11 +123,14 @@ def replace_gallery(
     described = MilvusDescription.model_validate(
         {
             **description.model_dump(), "name": name, "kind": chosen, "count": written.end,
-            "splits": dict(written.splits), "segments": (), "tuned": tuned, "uri": catalog.uri,
-            "generation": description.generation + 1, "changed": now(),
+            "splits": dict(written.splits), "segments": (), "changed": now(),
+            "generation": description.generation + 1,
         }
     )  # fmt: skip
-    state = State(description=described, columns=written.columns, end=written.end)
+    state = State(
+        description=described.opened(catalog.uri, tuned), tuning=tuned, columns=written.columns,
+        end=written.end,
+    )  # fmt: skip
     catalog.write_state(collection.name, state)
     catalog.publish(name, collection)
     return state

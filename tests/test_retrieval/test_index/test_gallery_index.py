@@ -80,15 +80,15 @@ def test_excluded_ids_never_come_back(count, top_k, seed, data):
         np.testing.assert_allclose(found.similarities[query], expected, atol=1e-5)
 
 
-def test_scaling_a_query_changes_nothing():
-    index = make_index(30)
+def test_scaling_a_query_changes_nothing(shelf):
+    index = shelf.keep(make_index(30))
     query = np.ones((1, 8), np.float32)
     np.testing.assert_array_equal(index.search(query, 5).rows, index.search(query * 1e4, 5).rows)
 
 
-def test_equal_images_come_in_row_order():
+def test_equal_images_come_in_row_order(shelf):
     index = make_index(6)
-    same = GalleryIndex.from_embeddings(np.ones((6, 8)), index.items, index.description)
+    same = shelf.keep(GalleryIndex.from_embeddings(np.ones((6, 8)), index.items, index.description))
     assert same.search(np.ones((1, 8)), 4).rows.tolist() == [[0, 1, 2, 3]]
 
 
@@ -107,8 +107,8 @@ def test_what_is_saved_is_what_is_loaded(tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["x"]
 
 
-def test_hits_carry_what_is_known():
-    index = make_index(9)
+def test_hits_carry_what_is_known(shelf):
+    index = shelf.keep(make_index(9))
     hits = index.hits(index.search(index.embeddings(np.array([4])), 2))
     assert (hits[0].rank, hits[0].id, hits[0].path, hits[0].label) == (1, "i4", "4.png", "a|b")
     assert hits[0].similarity == pytest.approx(1.0)
@@ -116,8 +116,8 @@ def test_hits_carry_what_is_known():
     assert hits[1].rank == 2
 
 
-def test_more_hits_than_images_is_an_error():
-    index = make_index(9)
+def test_more_hits_than_images_is_an_error(shelf):
+    index = shelf.keep(make_index(9))
     query = index.embeddings(np.array([0]))
     with pytest.raises(InputError, match="top_k 10 is more than the 9 images") as raised:
         index.search(query, 10)
@@ -128,14 +128,14 @@ def test_more_hits_than_images_is_an_error():
         index.search(query, 9, exclude_ids=[["i0"]])
 
 
-def test_unknown_split_is_an_error():
+def test_unknown_split_is_an_error(shelf):
     with pytest.raises(UnknownNameError, match="'tset'") as raised:
-        make_index(9).search(np.ones((1, 8)), 1, split="tset")
+        shelf.keep(make_index(9)).search(np.ones((1, 8)), 1, split="tset")
     assert "did you mean 'test'" in raised.value.hint
 
 
-def test_caller_mistakes_are_value_errors():
-    index = make_index(9)
+def test_caller_mistakes_are_value_errors(shelf):
+    index = shelf.keep(make_index(9))
     with pytest.raises(ValueError, match="top_k must be >= 1, got 0"):
         index.search(np.ones((1, 8)), 0)
     with pytest.raises(ValueError, match=r"embeddings must be \(Q, 8\)"):
@@ -217,15 +217,15 @@ def test_half_written_index_can_be_replaced(tmp_path):
     assert len(list((tmp_path / "x").glob("*.faiss"))) == 1
 
 
-def test_subset_holds_the_chosen_rows():
-    index = make_index(9)
+def test_subset_holds_the_chosen_rows(shelf):
+    index = shelf.keep(make_index(9))
     part = index.subset(np.array([5, 2]))
     assert part.items.column("id") == ["i5", "i2"]
     np.testing.assert_array_equal(part.embeddings(), index.embeddings(np.array([5, 2])))
 
 
-def test_unknown_ids_get_near_ones_but_not_all():
+def test_unknown_ids_get_near_ones_but_not_all(shelf):
     with pytest.raises(UnknownNameError) as raised:
-        make_index(500).items.row("i49x")
+        shelf.keep(make_index(500)).items.row("i49x")
     assert "did you mean 'i49'" in raised.value.hint
     assert len(raised.value.hint) < 120
