@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-import numpy.typing as npt
 from pydantic import Field, ValidationError
 
 from medx.core import settings
@@ -123,14 +121,6 @@ class AdaptedEncoder(Encoder):
     def _embed_text_batch(self, texts: Sequence[str]) -> Embeddings:
         embeddings = self._base.embed_texts(texts, batch_size=len(texts))
         return self._head(embeddings) if self.about.text == "through the head" else embeddings
-
-    def _embed_patches(self, pixels: Pixels) -> npt.NDArray[np.floating]:
-        places = self._base.embed_patches(pixels)
-        return self._head(places.reshape(-1, self.dim)).reshape(places.shape)
-
-    def patch_area(self, height: int, width: int) -> tuple[float, float, float, float]:
-        """Return what the encoder below covers."""
-        return self._base.patch_area(height, width)
 
 
 def adapted_name(folder: Path) -> str:

@@ -132,7 +132,7 @@ def adapt_encoder(
     text = choose_text_route(index, encoder, best, judge.asked.queries)
     _save(index, encoder, best, folder, config, text)
     adapted = AdaptedEncoder(folder, encoder)
-    notes = _notes(epochs, gained[2], text)
+    notes = _notes(epochs, gained[2], text if encoder.supports_text else None)
     for message in notes:
         warn(message)
     result = AdaptResult(
@@ -284,12 +284,12 @@ def _save_index(index: GalleryIndex, adapted: AdaptedEncoder, head: AdapterHead)
     return index_dir.name
 
 
-def _notes(epochs: list[AdaptEpoch], gain: Interval, text: TextChoice) -> list[str]:
+def _notes(epochs: list[AdaptEpoch], gain: Interval, text: TextChoice | None) -> list[str]:
     notes = []
     if _best(epochs).epoch == 0:
         notes.append("no epoch was better on val than the encoder as it was: the head does nothing")
     elif gain.low <= 0:
         notes.append("the gain on val is within its 95 % interval of none")
-    if text.route == "refused":
+    if text is not None and text.route == "refused":
         notes.append(f"text queries are refused: {text.reason}")
     return notes
