@@ -36,11 +36,23 @@ class Gallery:
 
     @cached_property
     def encoder(self) -> Encoder:
-        """The encoder that made the index.
+        """The encoder that made the index, at the runtime that answers a query soonest.
 
         Raises:
             IndexMismatchError: When its weights or preprocessing are not those of the index.
         """
+        return self._load(for_queries=True)
+
+    @cached_property
+    def bulk_encoder(self) -> Encoder:
+        """The encoder that made the index, for many images: torch, where that is possible.
+
+        Raises:
+            IndexMismatchError: When its weights or preprocessing are not those of the index.
+        """
+        return self._load(for_queries=False)
+
+    def _load(self, *, for_queries: bool) -> Encoder:
         made_by, config = self.index.description.encoder, self._with_weights()
         if config.precision not in (None, made_by.precision):
             raise IndexMismatchError(
@@ -52,7 +64,7 @@ class Gallery:
             made_by.name,
             weights=config.weights,
             device=config.device,
-            runtime=query_runtime(config, made_by),
+            runtime=query_runtime(config, made_by) if for_queries else config.runtime,
             precision=made_by.precision,
         )
         encoder.reason = self.encoder_reason

@@ -58,6 +58,6 @@ def add(
     )  # fmt: skip
     images = load_dataset(dataset or default_dataset(data_dir), data_dir=data_dir)
     result = add_images(
-        place, images, gallery.encoder, split=split, batch_size=batch_size, wait=not no_wait
+        place, images, gallery.bulk_encoder, split=split, batch_size=batch_size, wait=not no_wait
     )
     print_change(result, json=json)

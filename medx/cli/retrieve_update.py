@@ -67,5 +67,7 @@ def update(
     )  # fmt: skip
     names = dataset or [origin.source for origin in gallery.index.description.origins]
     images = [load_dataset(name, data_dir=data_dir) for name in names]
-    result = update_images(place, images, gallery.encoder, batch_size=batch_size, wait=not no_wait)
+    result = update_images(
+        place, images, gallery.bulk_encoder, batch_size=batch_size, wait=not no_wait
+    )
     print_change(result, json=json)

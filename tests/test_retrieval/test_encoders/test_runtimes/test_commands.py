@@ -9,7 +9,11 @@ import sys
 import pytest
 
 from medx.core import settings
+from retrieval.config import GalleryConfig
+from retrieval.encoders.biomedclip import BiomedCLIPEncoder
+from retrieval.encoders.runtimes.exported_encoder import ExportedEncoder
 from retrieval.encoders.runtimes.exported_files import load_export
+from retrieval.gallery import open_gallery
 
 #: Importing these takes seconds.
 HEAVY = ("torch", "torchvision", "open_clip", "transformers", "timm", "accelerate", "scipy")
@@ -118,3 +122,14 @@ def test_export_encoder_refuses_what_has_no_towers(cli):
     assert "'compact' has no other runtime" in done.stderr
     done = cli("retrieve", "export-encoder", "--encoder", "compact", "--runtime", "torch")
     assert "torch exports nothing" in done.stderr
+
+
+def test_queries_take_the_export_and_many_images_the_original(exported, index, tiny):
+    index("own")
+    gallery = open_gallery(GalleryConfig(index="own", weights=tiny, device="cpu"))
+    assert isinstance(gallery.bulk_encoder, BiomedCLIPEncoder)
+    assert isinstance(
+        open_gallery(GalleryConfig(index="own", weights=tiny)).encoder, ExportedEncoder
+    )
+    kept = open_gallery(GalleryConfig(index="own", weights=tiny, runtime="torch"))
+    assert isinstance(kept.encoder, BiomedCLIPEncoder)
