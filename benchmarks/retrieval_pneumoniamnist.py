@@ -6,10 +6,10 @@
     python benchmarks/retrieval_pneumoniamnist.py --skip-test          # val only
 
 Encoders: ``compact``; a head adapted to it (one a seed); the features of a classifier of recipe
-small-scratch (one a seed, trained when no run is given; a run at hand stands for one seed), with and
-without a head; and BiomedCLIP with and without a head where its weights are at hand. All learn from the train split.
-Each is measured on val, and the best by val is named before test is met: once an encoder, as the
-ledger shows. What is in the results already is not measured again.
+small-scratch (one a seed, trained when no run is given; a run at hand stands for one seed), with
+and without a head; and BiomedCLIP with and without a head where its weights are at hand. All learn
+from the train split. Each is measured on val, and the best by val is named before test is met: once
+an encoder, as the ledger shows. What is in the results already is not measured again.
 
 Chance is .530 for leave-one-out on test and .561 against the train gallery. To compare with, P@1 of
 test queries in the train gallery at 28 px: BiomedCLIP .857 and UNI .809 (zero-shot, Mahbod et al.
