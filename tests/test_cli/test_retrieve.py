@@ -175,7 +175,8 @@ def test_empty_and_half_written_index_folders(toy, cli, tmp_path):
     result = cli("retrieve", "text-search", "normal", "--index", tmp_path / "empty")
     assert "holds no index" in result.stderr
     toy("build")
-    (settings.index_dir() / "two-toy" / "index.faiss").write_bytes(b"half")
+    (vectors,) = (settings.index_dir() / "two-toy").glob("*.vectors.faiss")
+    vectors.write_bytes(vectors.read_bytes()[:100])
     result = toy("text-search", "normal")
     assert result.exit_code == 1
     assert "damaged" in result.stderr
@@ -219,11 +220,12 @@ def test_search_with_compact_imports_nothing_heavy(cli, two_class, tmp_path, mon
 def test_options_agree_with_the_settings(command, configs):
     options = inspect.signature(command).parameters
     meaningless = {"text_search": {"allow_url"}, "image_search": {"ensemble"}}
+    called = {"memory_bytes": "memory"}  # typed as 2GB
     for config in configs:
         for setting in fields(config):
             if setting.name in meaningless.get(command.__name__, ()):
                 continue
-            default = options[setting.name].default
+            default = options[called.get(setting.name, setting.name)].default
             assert getattr(default, "value", default) == setting.default
 
 
