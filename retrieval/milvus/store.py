@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -108,6 +109,34 @@ def replace_gallery(
     dim = description.encoder.dim
     about = f"medx gallery {name}: {description.dataset} by {description.encoder}"
     collection = catalog.new_collection(name, dim, about=about)
+    try:
+        state = _fill(
+            catalog,
+            collection,
+            batches,
+            description.model_copy(update={"name": name}),
+            kind,
+            memory_bytes,
+        )
+        catalog.write_state(collection.name, state)
+    except BaseException:
+        with suppress(InputError):  # what stopped it is what is told; the next build sweeps
+            collection.drop()
+        raise
+    catalog.publish(name, collection)
+    return state
+
+
+def _fill(
+    catalog: Catalog,
+    collection: Collection,
+    batches: Batches,
+    description: IndexDescription,
+    kind: str,
+    memory_bytes: int | None,
+) -> State:
+    """Write rows into a new collection, build its index, and return what it is then."""
+    dim = collection.dim
     held = HeldImages(kind, dim)
     written = insert(collection, batches, 0, COLUMNS, held=held)
     chosen = _choose_kind(kind, written.end, dim, catalog.uri, memory_bytes)
@@ -122,18 +151,15 @@ def replace_gallery(
     check_written(collection, 0, written.end)
     described = MilvusDescription.model_validate(
         {
-            **description.model_dump(), "name": name, "kind": chosen, "count": written.end,
+            **description.model_dump(), "kind": chosen, "count": written.end,
             "splits": dict(written.splits), "segments": (), "changed": now(),
             "generation": description.generation + 1,
         }
     )  # fmt: skip
-    state = State(
+    return State(
         description=described.opened(catalog.uri, tuned), tuning=tuned, columns=written.columns,
         end=written.end,
     )  # fmt: skip
-    catalog.write_state(collection.name, state)
-    catalog.publish(name, collection)
-    return state
 
 
 def insert(

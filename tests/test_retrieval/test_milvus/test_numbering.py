@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -28,7 +30,7 @@ def test_gaps_are_left_out(end, gone):
 def test_joined_ranges_are_as_few_as_can_be(places):
     ranges = joined((place, place + 1) for place in places)
     assert {place for begin, end in ranges for place in range(begin, end)} == places
-    assert all(a[1] < b[0] for a, b in zip(ranges, ranges[1:], strict=False))
+    assert all(a[1] < b[0] for a, b in pairwise(ranges))
 
 
 def test_there_is_no_row_past_the_last():

@@ -1,0 +1,115 @@
+"""A real Milvus for tests, in a network of its own because it listens on every interface.
+
+``beside_milvus`` starts this file again inside ``unshare -n``; there it brings the loopback up,
+starts the server and runs pytest against it. The server, ``milvus==2.3.5`` from PyPI, needs a
+virtual environment of its own for its old pins; ``MEDX_MILVUS_SERVER`` names its
+``milvus-server``. By hand::
+
+    python -m venv /tmp/milvus && /tmp/milvus/bin/pip install milvus==2.3.5
+    MEDX_MILVUS_SERVER=/tmp/milvus/bin/milvus-server \\
+        python tests/milvus_server.py /tmp/milvus/data tests/test_retrieval -k milvus
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+PORT = 19530
+URI = f"http://127.0.0.1:{PORT}"
+HEALTH = "http://127.0.0.1:9091/healthz"
+UNSHARE = ("unshare", "-n") if os.geteuid() == 0 else ("unshare", "-rn")
+#: Seconds a server takes to start, at the most.
+PATIENCE = 120
+INSIDE = "--inside-its-own-network"
+
+
+def find_server() -> str | None:
+    """Return the path of ``milvus-server``, or None."""
+    return os.environ.get("MEDX_MILVUS_SERVER") or shutil.which("milvus-server")
+
+
+def why_not() -> str | None:
+    """Return why no Milvus can be started here, or None."""
+    server = find_server()
+    if not server or not Path(server).is_file():
+        return "no Milvus server: install milvus==2.3.5 and set MEDX_MILVUS_SERVER"
+    if not shutil.which("unshare") or not shutil.which("ip", path=_path()):
+        return "unshare and ip are needed to keep Milvus off the network"
+    up = [*UNSHARE, "ip", "link", "set", "lo", "up"]
+    if subprocess.run(up, capture_output=True, env={"PATH": _path()}).returncode:
+        return "this machine allows no network namespace"
+    return None
+
+
+def beside_milvus(folder: Path, arguments: list[str], *, timeout: float) -> str:
+    """Run pytest with these arguments beside a Milvus; return what it said.
+
+    Args:
+        folder: Where Milvus keeps its data.
+        arguments: Of pytest.
+        timeout: Seconds for all of it.
+    """
+    env = {k: v for k, v in os.environ.items() if "proxy" not in k.lower()}
+    env["PATH"] = _path()
+    ran = subprocess.run(
+        [*UNSHARE, sys.executable, __file__, INSIDE, str(folder), *arguments],
+        env=env, capture_output=True, text=True, timeout=timeout,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stdout[-4000:] + ran.stderr[-2000:]
+    return ran.stdout
+
+
+def _path() -> str:
+    return f"{os.environ['PATH']}:/usr/sbin:/sbin"
+
+
+def _serve(folder: Path) -> subprocess.Popen:
+    folder.mkdir(parents=True, exist_ok=True)
+    log = (folder / "server.log").open("w")
+    server = subprocess.Popen(
+        [str(find_server()), "--data", str(folder / "data"), "--proxy-port", str(PORT)],
+        stdout=log, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    for _ in range(PATIENCE):
+        try:
+            urllib.request.urlopen(HEALTH, timeout=5).close()
+            return server
+        except OSError:
+            assert server.poll() is None, (folder / "server.log").read_text()
+            time.sleep(1)
+    _stop(server)
+    raise AssertionError("Milvus did not start")
+
+
+def _stop(server: subprocess.Popen) -> None:
+    server.terminate()
+    try:
+        server.wait(60)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()
+
+
+def main(folder: str, *arguments: str) -> int:
+    """Run inside the namespace; return pytest's exit code."""
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    server = _serve(Path(folder))
+    try:
+        env = {**os.environ, "MEDX_TEST_MILVUS": URI}
+        return subprocess.run([sys.executable, "-m", "pytest", *arguments], env=env).returncode
+    finally:
+        _stop(server)
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == INSIDE:
+        sys.exit(main(*sys.argv[2:]))
+    if reason := why_not():
+        sys.exit(reason)
+    sys.exit(subprocess.run([*UNSHARE, sys.executable, __file__, INSIDE, *sys.argv[1:]]).returncode)

@@ -1,0 +1,28 @@
+"""The tests of galleries once more, against a real Milvus."""
+
+import milvus_server
+import pytest
+from test_retrieval.backends import SERVER
+
+#: What differs most between milvus-lite and a server; all of it takes ten minutes there.
+CHOSEN = [
+    "tests/test_retrieval/test_milvus",
+    "tests/test_retrieval/test_index/test_gallery_index.py",
+    "tests/test_retrieval/test_search/test_queries.py",
+    "tests/test_retrieval/test_evaluation/test_evaluate.py",
+]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(bool(SERVER), reason="the tests are running against a server already")
+def test_a_real_milvus_passes_the_same_tests(tmp_path, pytestconfig):
+    if reason := milvus_server.why_not():
+        pytest.skip(reason)
+    paths = [str(pytestconfig.rootpath / path) for path in CHOSEN]
+    said = milvus_server.beside_milvus(
+        tmp_path / "milvus",
+        [*paths, "-q", "-k", "milvus", "-p", "no:cacheprovider", "--rootdir",
+         str(pytestconfig.rootpath), "-c", str(pytestconfig.inipath)],
+        timeout=900,
+    )  # fmt: skip
+    assert " passed" in said
