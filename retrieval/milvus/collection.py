@@ -32,6 +32,8 @@ MOST_ROWS = 16_384
 MOST_BYTES = 8 << 20
 #: Ids or places named in one expression.
 MOST_NAMED = 2_000
+#: Columns that searches of medx look at, with an index of their own.
+LOOKED_UP = ("id", "label", "split")
 #: Seconds between two looks at an index that is being built, and until a look must show progress.
 POLL, PATIENCE = 0.2, 900.0
 TIMEOUT = 300.0
@@ -97,9 +99,9 @@ class Collection:
         params = self._client.prepare_index_params()
         params.add_index(VECTOR, index_name=VECTOR, **build_params(kind, count, self.dim))
         if not is_lite(self.uri):
-            for name in TEXT_COLUMNS:
+            for name in LOOKED_UP:
                 params.add_index(name, index_name=name)
-        self._call("create_index", index_params=params)
+        self._call("create_index", index_params=params, sync=False)  # ``settle`` waits for all
         self.settle(count)
 
     def settle(self, count: int) -> None:
