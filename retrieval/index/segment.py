@@ -131,8 +131,10 @@ class Segment:
         wanted = min(top_k, available)
         if wanted == 0:
             return np.empty((len(queries), 0), np.float32), np.empty((len(queries), 0), np.int64)
-        if not exact and mask is None and self.accelerator and self.accelerator.pays(wanted):
-            return self._search_candidates(self.accelerator, queries, wanted)
+        # Of what is proposed the removed rows fall away, so that more has to be asked for.
+        asked = -(-wanted * len(self._items) // len(self))
+        if not exact and mask is None and self.accelerator and self.accelerator.pays(asked):
+            return self._search_candidates(self.accelerator, queries, wanted, asked)
         if len(self.removed) == 0:
             return self.vectors.search(queries, wanted, mask=mask)
         stored = np.zeros(len(self._items), bool)
@@ -141,10 +143,10 @@ class Segment:
         return similarities, np.searchsorted(self._stored_rows, found)
 
     def _search_candidates(
-        self, accelerator: Accelerator, queries: Embeddings, wanted: int
+        self, accelerator: Accelerator, queries: Embeddings, wanted: int, asked: int
     ) -> tuple[npt.NDArray[np.float32], Rows]:
         """Rank what the accelerator proposes; look at every vector where that is too little."""
-        stored = accelerator.candidates(queries, wanted)
+        stored = accelerator.candidates(queries, asked)
         if len(self.removed):
             stored = np.where(np.isin(stored, self.removed), -1, stored)
         similarities = self.vectors.similarities(queries, stored)

@@ -244,3 +244,16 @@ def test_accelerator_of_other_vectors_is_refused(indexes):
     hnsw, other = indexes["hnsw"].segments[0], make_index(300).segments[0]
     with pytest.raises(InputError, match="of 900 vectors of dim 12 beside 300 of dim 12"):
         Segment(other.items, other.vectors, accelerator=hnsw.accelerator)
+
+
+@pytest.mark.parametrize("kind", FAST)
+def test_recall_holds_when_most_images_have_left(tmp_path, kind):
+    count = 4000
+    make_index(count).save(tmp_path / kind, kind=kind)
+    whole = GalleryIndex.load(tmp_path / kind)
+    removed = np.sort(np.random.default_rng(3).permutation(count)[: count * 9 // 10])
+    segment = whole.segments[0].without(removed)
+    asked = clustered(200, 12)
+    fast, _ = segment.search(asked, 10, exact=False)
+    exact, _ = segment.search(asked, 10, exact=True)
+    assert np.mean(fast >= exact[:, -1:] - 1e-6) > 0.95
