@@ -32,7 +32,7 @@ class FileEntry(Value):
 class SegmentEntry(Value):
     """Vectors with their items, written once; only ``tombstones`` says what left them since."""
 
-    name: str
+    name: str = Field(pattern=r"^segment-[0-9a-f]{12}$")
     stored: int = Field(description="Rows in its files, removed ones among them.")
     removed: int = 0
     vectors: FileEntry
@@ -142,7 +142,8 @@ class IndexDescription(Value):
 
 def build_command(source: str, encoder: str, weights: Path | str | None = None) -> str:
     """Return the command that indexes a dataset with an encoder under the usual name."""
-    command = f"medx retrieve build --dataset {shlex.quote(source)} --encoder {encoder}"
+    command = f"medx retrieve build --dataset {shlex.quote(source)}"
+    command = f"{command} --encoder {shlex.quote(encoder)}"
     return f"{command} --weights {shlex.quote(str(weights))}" if weights else command
 
 

@@ -229,3 +229,26 @@ def test_unknown_ids_get_near_ones_but_not_all(shelf):
         shelf.keep(make_index(500)).items.row("i49x")
     assert "did you mean 'i49'" in raised.value.hint
     assert len(raised.value.hint) < 120
+
+
+@pytest.mark.parametrize("name", ["../../evil", "segment-000000000000/../x"])
+def test_no_index_leads_a_change_out_of_its_folder(tmp_path, name):
+    index = make_index(4)
+    index.save(tmp_path / "random")
+    path = tmp_path / "random" / "index.json"
+    about = json.loads(path.read_text())
+    about["segments"][0]["name"] = name
+    path.write_text(json.dumps(about))
+    with pytest.raises(InputError, match=r"damaged: segments\.0\.name"):
+        GalleryIndex.load(tmp_path / "random")
+
+
+def test_the_command_that_builds_again_can_be_typed(tmp_path):
+    description = make_index(4).description.model_copy(
+        update={
+            "encoder": Fingerprint(
+                name="adapted:my run; x", weights_sha256="", preprocessing="", dim=8
+            )
+        }
+    )
+    assert "--encoder 'adapted:my run; x' --name" in description.build_command()
