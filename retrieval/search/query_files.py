@@ -72,7 +72,7 @@ def _read_csv(path: Path) -> Iterator[Asked]:
 
 def _read_jsonl(path: Path) -> Iterator[Asked]:
     text = path.read_text(encoding="utf-8-sig")
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):  # JSON may hold other line ends
         if not line.strip():
             continue
         try:

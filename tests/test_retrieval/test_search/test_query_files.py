@@ -38,3 +38,12 @@ def test_files_that_are_no_text(tmp_path):
         read_queries(tmp_path / "q.txt")
     with pytest.raises(InputError, match="cannot read"):
         read_queries(tmp_path / "missing.txt")
+
+
+def test_a_line_of_json_ends_where_json_says(tmp_path):
+    path = tmp_path / "queries.jsonl"
+    path.write_text('{"query": "left\u2028right"}\r\n{"query": "b"}\n', encoding="utf-8")
+    assert [(asked.number, asked.text) for asked in read_queries(path)] == [
+        (1, "left\u2028right"),
+        (2, "b"),
+    ]
