@@ -17,6 +17,7 @@ from medx.core.values import Value
 from retrieval.config import SearchConfig
 from retrieval.gallery import Gallery
 from retrieval.search.candidates import count_searched
+from retrieval.search.file_names import shown_query, shown_text
 from retrieval.search.parts import ReadQuery, read_query
 from retrieval.search.query import Query
 from retrieval.search.query_files import Asked
@@ -183,10 +184,13 @@ def _answer(
     read: list[tuple[Asked, ReadQuery]] = []
     entries: list[BatchEntry] = []
     for asked in batch:
+        query = None
         try:
-            read.append((asked, read_query(gallery.index, parse(asked.text), config)))
+            query = parse(asked.text)
+            read.append((asked, read_query(gallery.index, query, config)))
         except MedxError as error:
-            entries.append(_failed(asked, error))
+            shown = shown_query(query) if query else shown_text(asked.text)
+            entries.append(_failed(asked, shown, error))
     try:
         entries += _search(gallery, read, config)
     except InputError:  # one of them; each alone says which
@@ -194,7 +198,7 @@ def _answer(
             try:
                 entries += _search(gallery, [one], config)
             except InputError as error:
-                entries.append(_failed(one[0], error))
+                entries.append(_failed(one[0], one[1].shown, error))
     return sorted(entries, key=lambda entry: entry.number)
 
 
@@ -213,6 +217,6 @@ def _search(
     ]
 
 
-def _failed(asked: Asked, error: MedxError) -> BatchEntry:
+def _failed(asked: Asked, shown: str, error: MedxError) -> BatchEntry:
     reason = str(error).partition("\n")[0]
-    return BatchEntry(number=asked.number, name=asked.name, query=asked.text, error=reason)
+    return BatchEntry(number=asked.number, name=asked.name, query=shown, error=reason)

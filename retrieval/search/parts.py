@@ -15,7 +15,7 @@ from retrieval.config import SearchConfig
 from retrieval.encoders.base import Embeddings, Encoder, UnknownWords, normalize
 from retrieval.index.gallery_index import GalleryIndex
 from retrieval.prompts import fill_templates
-from retrieval.search.file_names import HIDDEN, shown_path
+from retrieval.search.file_names import HIDDEN, shown_path, shown_query
 from retrieval.search.query import Query, Term
 from retrieval.search.results import QueryTerm
 from retrieval.search.web_address import is_url, shown_url
@@ -93,10 +93,7 @@ def read_query(index: GalleryIndex, query: Query, config: SearchConfig) -> ReadQ
     if not query.terms:
         raise ValueError("a query must have at least one term")
     parts = tuple(_read_term(index, term, config) for term in query.terms)
-    shown = str(query)
-    for term, part in zip(query.terms, parts, strict=True):
-        if part.term.value != term.value:
-            shown = shown.replace(term.value, part.term.value)
+    shown = shown_query(query, [part.term.value for part in parts])
     return ReadQuery(kind=query.kind, shown=shown, parts=parts)
 
 
@@ -193,7 +190,12 @@ def _image_part(term: QueryTerm, pixels: Pixels) -> Part:
 
 
 def _is_file_name(value: str) -> bool:
-    return Path(value).exists() or "/" in value or Path(value).suffix.lower() in IMAGE_SUFFIXES
+    if "/" in value or Path(value).suffix.lower() in IMAGE_SUFFIXES:
+        return True
+    try:
+        return Path(value).exists()
+    except OSError:  # too long for any file
+        return False
 
 
 def _embed_parts(index: GalleryIndex, encoder: Encoder | None, parts: Sequence[Part]) -> Embeddings:

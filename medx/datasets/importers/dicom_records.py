@@ -72,7 +72,7 @@ def has_preamble(path: Path) -> bool:
     try:
         with path.open("rb") as stream:
             return stream.read(132)[128:] == b"DICM"
-    except OSError:
+    except (OSError, ValueError):  # no file can have such a name
         return False
 
 

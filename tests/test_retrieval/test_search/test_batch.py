@@ -10,6 +10,7 @@ from retrieval.search import batch
 from retrieval.search.batch import Journal, answer_queries, journal_key
 from retrieval.search.batch_files import write_entries
 from retrieval.search.expression import parse_query
+from retrieval.search.query import like
 from retrieval.search.query_files import read_queries
 
 LINES = ['"normal"', "test-normal-001", "no-such-id", '"pneumonia" - "normal"', '"a" - "a"', '"b']
@@ -93,3 +94,35 @@ def test_a_damaged_journal_is_told(tmp_path):
     path.write_text(json.dumps({"key": "k"}) + "\n{}\n")
     with pytest.raises(InputError, match="is damaged"):
         Journal.start(path, "k", resume=True)
+
+
+def entries_of(gallery, tmp_path, lines, parse=parse_query):
+    path = tmp_path / "asked.txt"
+    path.write_text("\n".join(lines))
+    found = answer_queries(gallery, read_queries(path), parse, SearchConfig(top_k=2))
+    return [entry for entries in found for entry in entries]
+
+
+def test_a_failed_query_tells_no_secret(gallery, tmp_path):
+    pydicom = pytest.importorskip("pydicom")
+    from pydicom.data import get_testdata_file
+
+    header = pydicom.dcmread(get_testdata_file("CT_small.dcm"))
+    header.PatientName = "Sommer^Nina"
+    del header.PixelData
+    header.save_as(tmp_path / "sommer.dcm")
+    file, url = tmp_path / "sommer.dcm", "https://nina:hush@scans.example/a.png?token=hush"
+    entries = entries_of(gallery, tmp_path, [f"file:{file}", url, f"{url} {file}", '"sommer'])
+    assert all(entry.error for entry in entries)
+    told = "".join(entry.model_dump_json() for entry in entries[:3])
+    assert "sommer" not in told
+    assert "hush" not in told
+    assert entries[1].query == "https://scans.example/a.png"
+    assert entries[3].query == '"sommer'
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "a" * 300 + ".png", "a\0b.png", "a\0b"])
+def test_a_name_that_no_file_can_have_stops_nothing(gallery, tmp_path, name):
+    wrong, right = entries_of(gallery, tmp_path, [name, "test-normal-001"], like)
+    assert wrong.error
+    assert right.result

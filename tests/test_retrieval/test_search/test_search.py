@@ -180,11 +180,12 @@ def test_names_of_files_that_name_their_patient_are_hidden(ask, toy_index, tmp_p
 
     header = pydicom.dcmread(get_testdata_file("CT_small.dcm"))
     header.PatientName = "Sommer^Anna"
-    path = tmp_path / "sommer.dcm"
+    path = tmp_path / 'so "sommer".dcm'
     header.save_as(path)
-    result = ask(parse_query(f'"normal" + {path}'))
+    escaped = str(path).replace('"', '\\"')
+    result = ask(parse_query(f'"normal" - 0.5 * file:"{escaped}"'))
     assert "sommer" not in result.model_dump_json().lower()
-    assert "names its patient" in result.query
+    assert result.query == '"normal" - 0.5 * a DICOM file whose path names its patient'
 
 
 def test_web_addresses_are_refused_unless_allowed(ask):
