@@ -59,6 +59,7 @@ class AdaptedEncoder(Encoder):
         self.name = adapted_name(folder)
         self.dim = base.dim
         self.supports_text = base.supports_text and self.about.text != "refused"
+        self.on_torch = base.on_torch
         self.weights_folder = folder.resolve()
         self._base = base
         self._head = AdapterHead.load(folder, self.about.head, base.dim)
@@ -66,7 +67,12 @@ class AdaptedEncoder(Encoder):
 
     @classmethod
     def load(
-        cls, *, weights: Path | None = None, device: str = "auto", member: str = ""
+        cls,
+        *,
+        weights: Path | None = None,
+        device: str = "auto",
+        member: str = "",
+        runtime: str = "auto",
     ) -> AdaptedEncoder:
         """Return the encoder of a folder, or of an adapt run by its name.
 
@@ -74,6 +80,7 @@ class AdaptedEncoder(Encoder):
             weights: The folder.
             device: A ``--device`` value, for the encoder below.
             member: The folder, or the name of a run, where ``weights`` is not given.
+            runtime: What computes the embeddings of the encoder below.
         """
         from retrieval.encoders.load import load_encoder  # it loads this class, too
 
@@ -81,7 +88,11 @@ class AdaptedEncoder(Encoder):
         about = read_description(folder)
         below = Path(about.base_weights) if about.base_weights else None
         base = load_encoder(
-            about.base.name, weights=below, device=device, precision=about.base.precision
+            about.base.name,
+            weights=below,
+            device=device,
+            runtime=runtime,
+            precision=about.base.precision,
         )
         return cls(folder, base)
 
@@ -141,6 +152,11 @@ def find_adapted(member: str) -> Path:
         f"no adapted encoder {member!r}",
         hint="make one with `medx retrieve adapt`, then pass --encoder adapted:FOLDER",
     )
+
+
+def is_own_precision(precision: str, member: str, weights: Path | None) -> bool:
+    """Return whether an adapted encoder computes so by itself: fp32 stands for what is below it."""
+    return precision in ("fp32", read_description(weights or find_adapted(member)).base.precision)
 
 
 def read_description(folder: Path) -> AdapterDescription:

@@ -70,7 +70,7 @@ class Encoder(ABC):
     supports_text: bool = True
 
     #: False for an encoder whose numbers torch does not compute.
-    on_torch: ClassVar[bool] = True
+    on_torch: bool = True
 
     #: True when the subclass reads weights from a folder the user names.
     takes_weights: ClassVar[bool] = False
@@ -177,7 +177,7 @@ class Encoder(ABC):
             InputError: When it runs as it is only.
         """
         raise InputError(
-            f"encoder {self.name!r} has no other runtime",
+            f"encoder {self.name!r} has no other runtime and no other precision",
             hint="leave --runtime and --precision out",
         )
 

@@ -10,6 +10,7 @@ from medx.core.console import note
 from medx.core.errors import InputError
 from retrieval.config import AUTO
 from retrieval.encoders import ENCODERS, encoder_entry, shown_name, split_name
+from retrieval.encoders.adapted import is_own_precision
 from retrieval.encoders.base import Encoder
 from retrieval.encoders.biomedclip_files import find_biomedclip
 from retrieval.encoders.folders import recognise_folder
@@ -78,9 +79,13 @@ def load_encoder(
         encoder: Encoder = ENCODERS.load(family).load(weights=weights, device=device, **named)
         return encoder
 
-    encoder = load_at_runtime(
-        choice.name, load, weights=weights, device=device, runtime=runtime, precision=precision
-    )
+    if family == "adapted" and is_own_precision(precision, member, weights):
+        named["runtime"] = runtime  # a head has none: it is that of the encoder below
+        encoder = load(device)
+    else:
+        encoder = load_at_runtime(
+            choice.name, load, weights=weights, device=device, runtime=runtime, precision=precision
+        )
     encoder.reason = choice.reason
     # An encoder whose name is a place, a classifier's run, says itself where that was.
     if weights is not None:

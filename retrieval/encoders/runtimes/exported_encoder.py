@@ -36,6 +36,8 @@ class ExportedEncoder(Encoder):
         WeightsUnavailableError: When the folder is incomplete or damaged.
     """
 
+    on_torch = False
+
     def __init__(self, folder: Path, *, runtime: str = "onnx", precision: str = "fp32") -> None:
         self.description = load_export(folder)
         self.name = self.description.encoder.name
