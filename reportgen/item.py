@@ -40,6 +40,10 @@ class ReportItem:
     @property
     def sha256(self) -> str:
         """Hex SHA-256 of shape and pixels."""
-        shape = "x".join(map(str, self.pixels.shape))
-        data = np.ascontiguousarray(self.pixels).tobytes()
-        return hashlib.sha256(shape.encode() + data).hexdigest()
+        return pixels_sha256(self.pixels)
+
+
+def pixels_sha256(pixels: Pixels) -> str:
+    """Return the hex SHA-256 of shape and pixels."""
+    shape = "x".join(map(str, pixels.shape))
+    return hashlib.sha256(shape.encode() + np.ascontiguousarray(pixels).tobytes()).hexdigest()

@@ -24,6 +24,7 @@ from medx.cli.options import (
     SplitOption,
     given_options,
 )
+from medx.cli.report_export import export
 from medx.core.device import Device
 from medx.core.errors import InputError
 from medx.core.words import many
@@ -34,7 +35,10 @@ from reportgen.strategies import STRATEGIES
 if TYPE_CHECKING:
     from reportgen.report_set import ReportSet
 
-app = typer.Typer(help="Write draft reports; see the prompts they come from.", no_args_is_help=True)
+app = typer.Typer(
+    help="Write draft reports, export them; see the prompts they come from.", no_args_is_help=True
+)
+app.command()(export)
 
 ALL = "all"
 _STRATEGY_HELP = (
