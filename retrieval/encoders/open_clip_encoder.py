@@ -36,7 +36,7 @@ class OpenCLIPEncoder(Encoder):
     def __init__(self, loaded: OpenCLIPModel, *, name: str = "open_clip", device: str) -> None:
         self.name = name
         self._device = device
-        self._model, self._preprocess, self._tokenizer, self._weights = loaded
+        self._model, self._preprocess, self._tokenizer, self._weights, self._shape = loaded
         with torch.inference_mode():
             self.dim = int(self._model.encode_text(self._tokenizer([""]).to(device)).shape[1])
 
@@ -71,6 +71,7 @@ class OpenCLIPEncoder(Encoder):
             preprocessing=(
                 f"RGB, {steps['resize_mode']} side to {steps['size']} {steps['interpolation']}, "
                 f"centre crop, mean {list(steps['mean'])}, std {list(steps['std'])}"
+                + (f"; model config {self._shape[:16]}" if self._shape else "")
             ),
             dim=self.dim,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,12 +23,17 @@ _DAMAGE = (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorErr
 
 
 class OpenCLIPModel(NamedTuple):
-    """A model in evaluation mode with what stands before it, and the file its weights are from."""
+    """A model in evaluation mode with what stands before it, and the file its weights are from.
+
+    ``shape`` is a hash of its config where that is the folder's own, and empty where a name says
+    which: one and the same weights embed otherwise with another activation.
+    """
 
     model: Any
     preprocess: Any
     tokenizer: Any
     weights: Path
+    shape: str = ""
 
 
 def load_folder(folder: Path, device: str, *, what: str, hint: str) -> OpenCLIPModel:
@@ -46,6 +52,7 @@ def load_folder(folder: Path, device: str, *, what: str, hint: str) -> OpenCLIPM
     weights = weight_file(folder)
     with _translated(f"{folder} holds no readable {what}", hint):
         config = json.loads((folder / OPEN_CLIP_CONFIG).read_text(encoding="utf-8"))["model_cfg"]
+        shape = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
         overrides: dict[str, Any] = {}
         if "hf_model_name" in config["text_cfg"]:
             tower = str(text_tower_dir(folder, weights))
@@ -56,7 +63,7 @@ def load_folder(folder: Path, device: str, *, what: str, hint: str) -> OpenCLIPM
             f"local-dir:{folder}", device=device, weights_only=True, **overrides
         )
         tokenizer = open_clip.get_tokenizer(f"local-dir:{folder}")
-    return OpenCLIPModel(model.eval(), preprocess, tokenizer, weights)
+    return OpenCLIPModel(model.eval(), preprocess, tokenizer, weights, shape)
 
 
 def load_named(name: str, tag: str, weights: Path | None, device: str) -> OpenCLIPModel:

@@ -17,8 +17,8 @@ EXPORT_FILE = "export.json"
 TOKENIZER_FILE = "tokenizer.json"
 TOWERS = ("image", "text")
 
-#: Bump when towers are written another way, so that no stale cache is read.
-EXPORT_VERSION = 1
+#: Bump when towers or fingerprints are written another way, so that no stale cache is read.
+EXPORT_VERSION = 2
 
 
 class ExportDescription(Value):

@@ -182,3 +182,14 @@ def test_towers_without_such_tokens_have_none():
 
 def test_the_folder_is_recognised(folder):
     assert choose_encoder("auto", weights=folder).name == "open_clip"
+
+
+def test_the_same_weights_in_another_model_are_another_encoder(folder, tmp_path):
+    other = shutil.copytree(folder, tmp_path / "tiny-clip")
+    about = json.loads((other / "open_clip_config.json").read_text())
+    about["model_cfg"]["quick_gelu"] = True
+    (other / "open_clip_config.json").write_text(json.dumps(about))
+    one, two = (load_encoder("open_clip", weights=f, device="cpu") for f in (folder, other))
+    image = [np.random.default_rng(0).integers(0, 255, (32, 32), np.uint8)]
+    assert np.abs(one.embed_images(image) - two.embed_images(image)).max() > 1e-4
+    assert one.fingerprint != two.fingerprint
