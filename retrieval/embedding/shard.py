@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from medx.core.errors import InputError
+from medx.core.errors import IndexMismatchError, InputError
 from medx.core.files import atomic_path
 from retrieval.embedding.key_table import KEY_BYTES
 from retrieval.encoders.base import Embeddings, Fingerprint
@@ -52,11 +54,12 @@ def save_shard(shard: Shard, folder: Path, fingerprint: Fingerprint) -> Path:
     return path
 
 
-def load_shard(path: Path, dim: int) -> Shard:
+def load_shard(path: Path, fingerprint: Fingerprint) -> Shard:
     """Read a shard.
 
     Raises:
-        InputError: When it is damaged or of another dim.
+        InputError: When it is damaged.
+        IndexMismatchError: When it is another encoder's.
         FileNotFoundError: When it is not there any more.
     """
     data = path.read_bytes()
@@ -64,13 +67,24 @@ def load_shard(path: Path, dim: int) -> Shard:
         raise InputError(f"{path} is damaged: its bytes are not those that were written")
     try:
         shard = Shard(**load(data))
-    except (SafetensorError, TypeError) as error:
+        made_by = Fingerprint.model_validate_json(_metadata(data)["encoder"])
+    except (SafetensorError, TypeError, KeyError, ValidationError) as error:
         raise InputError(f"{path} is no shard of embeddings: {error}") from error
-    n, m = len(shard.content_hashes), len(shard.file_signatures)
-    shapes = [value.shape for value in vars(shard).values()]
-    if shapes != [(n, dim), (n, HASH_BYTES), (m, KEY_BYTES), (m, HASH_BYTES)]:
-        raise InputError(f"{path} is no shard of embeddings of dim {dim}: it holds {shapes}")
+    if made_by != fingerprint:
+        raise IndexMismatchError(f"{path} holds embeddings by {made_by}, not by {fingerprint}")
+    n, m, dim = len(shard.content_hashes), len(shard.file_signatures), fingerprint.dim
+    held = [(value.dtype, value.shape) for value in vars(shard).values()]
+    wanted = [(n, dim), (n, HASH_BYTES), (m, KEY_BYTES), (m, HASH_BYTES)]
+    if held != list(zip(("f4", "u1", "u1", "u1"), wanted, strict=True)):
+        raise InputError(f"{path} is no shard of embeddings of dim {dim}: it holds {held}")
     return shard
+
+
+def _metadata(data: bytes) -> dict[str, str]:
+    """Return what a safetensors file says beside its tensors; it was read without an error."""
+    length = int.from_bytes(data[:8], "little")
+    metadata: dict[str, str] = json.loads(data[8 : 8 + length]).get("__metadata__", {})
+    return metadata
 
 
 def _name(data: bytes) -> str:

@@ -134,7 +134,7 @@ class EmbeddingStore:
     def _vectors_of(self, number: int) -> Embeddings:
         if number not in self._open:
             try:
-                shard = load_shard(self._files[number], self.fingerprint.dim)
+                shard = load_shard(self._files[number], self.fingerprint)
             except FileNotFoundError as error:
                 raise InputError(
                     f"{self._files[number]} was removed meanwhile", hint="run the command again"
@@ -148,9 +148,11 @@ class EmbeddingStore:
     def _read_all(self) -> Iterable[tuple[Path, Shard]]:
         for path in sorted(self.folder.glob(f"[!.]*{SHARD_SUFFIX}")):
             try:
-                yield path, load_shard(path, self.fingerprint.dim)
+                yield path, load_shard(path, self.fingerprint)
             except FileNotFoundError:
                 continue
+            except IndexMismatchError as error:
+                warn(f"{error}: it is left alone")
             except InputError as error:
                 warn(f"{error}; its images are embedded again")
                 path.unlink(missing_ok=True)

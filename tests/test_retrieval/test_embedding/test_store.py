@@ -26,7 +26,7 @@ def a_shard(seed=0, n=6, files=3):
 def test_a_shard_comes_back_as_it_was(tmp_path):
     shard = a_shard()
     path = save_shard(shard, tmp_path, ENCODER)
-    again = load_shard(path, 4)
+    again = load_shard(path, ENCODER)
     for name, value in vars(shard).items():
         assert np.array_equal(getattr(again, name), value)
     assert save_shard(shard, tmp_path, ENCODER) == path
@@ -39,17 +39,31 @@ def test_every_flipped_bit_and_every_cut_is_noticed(tmp_path):
     for place in range(0, len(whole), 7):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
         with pytest.raises(InputError, match="damaged"):
-            load_shard(path, 4)
+            load_shard(path, ENCODER)
     for length in (0, 7, len(whole) - 1):
         path.write_bytes(whole[:length])
         with pytest.raises(InputError, match="damaged"):
-            load_shard(path, 4)
+            load_shard(path, ENCODER)
 
 
 def test_a_shard_of_another_dim_is_refused(tmp_path):
-    path = save_shard(a_shard(), tmp_path, ENCODER)
+    wrong = ENCODER.model_copy(update={"dim": 5})
+    path = save_shard(a_shard(), tmp_path, wrong)
     with pytest.raises(InputError, match="dim 5"):
-        load_shard(path, 5)
+        load_shard(path, wrong)
+
+
+def test_a_shard_of_another_encoder_is_left_alone(tmp_path, capfd):
+    other = ENCODER.model_copy(update={"precision": "int8"})
+    shard = a_shard()
+    path = save_shard(shard, tmp_path / "x", other)
+    (tmp_path / "x" / ENCODER_FILE).write_text(ENCODER.model_dump_json())
+    with pytest.raises(IndexMismatchError, match="at int8, not by toy"):
+        load_shard(path, ENCODER)
+    store = EmbeddingStore(tmp_path / "x", ENCODER)
+    assert "left alone" in capfd.readouterr().err
+    assert not store.holds(bytes(shard.content_hashes[0]))
+    assert path.is_file()
 
 
 def test_what_was_added_is_found_now_and_by_the_next(tmp_path):
