@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from medx.core.console import note
+from medx.core.console import note, told_on_interrupt
 from medx.core.errors import IndexMismatchError, InputError
 from retrieval.config import AUTO, GalleryConfig, SearchConfig
 from retrieval.encoders.base import Encoder
@@ -27,9 +27,19 @@ if TYPE_CHECKING:
 
 
 class Gallery:
-    """An open index with the encoder that made it; the encoder is loaded when first needed."""
+    """An open index with the encoder that made it; the encoder is loaded when first needed.
+
+    Raises:
+        IndexMismatchError: When the index is of another precision than the one named.
+    """
 
     def __init__(self, index: GalleryIndex, config: GalleryConfig, reason: str) -> None:
+        made_at = index.description.encoder.precision
+        if config.precision not in (None, made_at):
+            raise IndexMismatchError(
+                f"index {index.name} was built at {made_at}, not at {config.precision}",
+                hint="leave --precision out",
+            )
         self.index = index
         self.encoder_reason = reason
         self._config = config
@@ -54,12 +64,6 @@ class Gallery:
 
     def _load(self, *, for_queries: bool) -> Encoder:
         made_by, config = self.index.description.encoder, self._with_weights()
-        if config.precision not in (None, made_by.precision):
-            raise IndexMismatchError(
-                f"index {self.index.name} was built at {made_by.precision}, "
-                f"not at {config.precision}",
-                hint="leave --precision out",
-            )
         encoder = load_encoder(
             made_by.name,
             weights=config.weights,
@@ -211,8 +215,6 @@ def _build(config: GalleryConfig, encoder: str, source: str, place: Place) -> No
     from retrieval.config import BuildConfig
 
     dataset = load_dataset(source, data_dir=config.data_dir)
-    made_up = " synthetic" if dataset.synthetic else ""
-    note(f"no index {place.name} yet: building it from {len(dataset)}{made_up} images, once")
     built_by = load_encoder(
         encoder if config.encoder == AUTO else config.encoder,
         weights=config.weights,
@@ -220,5 +222,9 @@ def _build(config: GalleryConfig, encoder: str, source: str, place: Place) -> No
         runtime=config.runtime,
         precision=config.precision or FULL_PRECISION,
     )
-    result = build_index(dataset, built_by, place, BuildConfig(batch_size=config.batch_size))
-    note(f"built {result.index}: {result.count} images, {result.images_per_second:.0f} a second")
+    made_up = " synthetic" if dataset.synthetic else ""
+    note(f"no index {place.name} yet: building it from {len(dataset)}{made_up} images, once")
+    with told_on_interrupt("the same command goes on"):
+        result = build_index(dataset, built_by, place, BuildConfig(batch_size=config.batch_size))
+    pace = f", {result.images_per_second:.0f} a second" if result.embedded else ""
+    note(f"built {result.index}: {result.count} images{pace}")

@@ -41,6 +41,8 @@ def check_vote(index: GalleryIndex, answer: Answer) -> Answer:
         f"measured on val, against {check.gallery_split}, for queries by image; unlike images may "
         "fare otherwise"
     )
+    if result.dedup or result.diversity or result.min_similarity is not None:
+        note += "; hits counted there are the nearest, none left out"
     if result.kind != "image":
         note = "measured for queries by image only, and this one has words"
     vote: Vote = result.vote.model_copy(update={"check": check, "note": note})
@@ -64,6 +66,7 @@ def measure_vote(
     Raises:
         InputError: When val or the gallery holds too few labelled images.
     """
+    _check_splits(index)
     gallery_split = GALLERY_SPLIT if split in ("all", SPLIT, "test") else split
     gallery = index.subset(
         searched_rows(index, SearchConfig(top_k=top_k, split=gallery_split, where=where))
@@ -93,6 +96,16 @@ def calibration_error(shares: npt.NDArray[np.float64], right: npt.NDArray[np.flo
     """Return the expected calibration error over ten bins of equal width (Guo et al. 2017)."""
     rows = _bins(shares, right)
     return float(sum(row.n * abs(row.mean_share - row.right) for row in rows) / len(shares))
+
+
+def _check_splits(index: GalleryIndex) -> None:
+    held = index.items.splits
+    if lacking := [split for split in (SPLIT, GALLERY_SPLIT) if split not in held]:
+        raise InputError(
+            f"votes are checked on {SPLIT}, against {GALLERY_SPLIT}: index {index.name} holds no "
+            f"image of {' or '.join(lacking)}",
+            hint="leave --vote-check out; `medx data split` makes splits",
+        )
 
 
 def _vote_for(

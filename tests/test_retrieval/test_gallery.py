@@ -39,6 +39,12 @@ def test_index_by_name_or_folder(config, two_class):
     assert by_name.encoder_reason == "auto: index two-toy was built by it"
 
 
+def test_another_precision_is_refused_though_no_encoder_is_needed(config):
+    open_gallery(config)
+    with pytest.raises(IndexMismatchError, match="at fp32, not at int8"):
+        open_gallery(GalleryConfig(index="two-toy", precision="int8"))
+
+
 def test_unknown_names(config):
     with pytest.raises(UnknownNameError, match="unknown index") as raised:
         open_gallery(GalleryConfig(index="two-toy"))
@@ -160,7 +166,7 @@ def test_image_queries_that_cannot_be_read(config, tmp_path):
         search_like(gallery, str(tmp_path / "words.png"))
     with pytest.raises(InputError, match="no such image file"):
         search_like(gallery, "missing.png")
-    with pytest.raises(InputError, match="no such image file"):
+    with pytest.raises(InputError, match="is a folder, not an image"):
         search_like(gallery, str(tmp_path))
     with pytest.raises(UnknownNameError, match="unknown id") as raised:
         search_like(gallery, "test-normal-0033")

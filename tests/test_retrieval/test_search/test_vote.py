@@ -2,8 +2,11 @@ import numpy as np
 import pytest
 
 from medx.core.values import Hit
+from retrieval.config import SearchConfig
+from retrieval.search.query import like
+from retrieval.search.search import search
 from retrieval.search.vote import TEMPERATURE, count_vote
-from retrieval.search.vote_check import calibration_error, measure_vote
+from retrieval.search.vote_check import calibration_error, check_vote, measure_vote
 
 
 def hits(*pairs):
@@ -58,3 +61,12 @@ def test_vote_is_measured_on_val_against_train(toy_index):
     assert check.accuracy.estimate == 1.0
     assert check.chance == pytest.approx(2 / 3)
     assert sum(row.n for row in check.bins) == 60
+
+
+def test_a_check_says_that_it_leaves_nothing_out(toy_index, toy):
+    notes = []
+    for options in ({}, {"dedup": True}, {"diversity": 0.5}, {"min_similarity": 0.0}):
+        config = SearchConfig(top_k=3, vote=True, **options)
+        answer = search(toy_index, lambda: toy, like("test-normal-001"), config)
+        notes.append(check_vote(toy_index, answer).result.vote.note)
+    assert ["none left out" in note for note in notes] == [False, True, True, True]
