@@ -1,0 +1,1 @@
+"""What a free-text report states: findings, their certainty, place and course."""

@@ -1,0 +1,81 @@
+"""Whether a finding is present, uncertain or absent, or not stated of this image."""
+
+from __future__ import annotations
+
+from reportgen.labeler.finding import Finding, Status
+from reportgen.labeler.phrases import Phrase
+from reportgen.labeler.reach import reaches_back, reaches_directly, reaches_forward
+from reportgen.labeler.sentence import Sentence, Target
+
+_BOTH_WAYS = frozenset({"vs", "versus", "rather"})
+_BEFORE = ("negated_before", "removed_before", "uncertain_before", "asked_before", "history_before")
+_AFTER = ("negated_after", "removed_after", "uncertain_after")
+
+
+def judge(sentence: Sentence, target: Target) -> None:
+    """Set status, cues and ``stated`` of a phrase that names a finding."""
+    before = [cue for cue in sentence.phrases if _holds_before(sentence, cue, target)]
+    after = [cue for cue in sentence.phrases if _holds_after(sentence, cue, target)]
+    elsewhere = [cue for cue in sentence.phrases if cue.has("elsewhere")]
+    asked = [cue for cue in before if cue.has("asked_before", "history_before")] + elsewhere
+    if asked:
+        target.stated = False
+        target.cues += [sentence.written(cue) for cue in asked]
+    if target.fixed:
+        return
+    deciding = _deciding(before, after)
+    if deciding is None:
+        return
+    status, cue = deciding
+    target.status = status
+    target.cues.append(sentence.written(cue))
+
+
+def _deciding(before: list[Phrase], after: list[Phrase]) -> tuple[Status, Phrase] | None:
+    """Return the status and the cue that gives it: what comes last weighs most, but first before."""
+    for cue in after:
+        if cue.has("negated_after", "removed_after"):
+            return Status.absent, cue
+    for cue in after:
+        return Status.uncertain, cue
+    for cue in before:
+        if cue.has("negated_before", "removed_before"):
+            return Status.absent, cue
+        if cue.has("uncertain_before"):
+            return Status.uncertain, cue
+    return None
+
+
+def _holds_before(sentence: Sentence, cue: Phrase, target: Target) -> bool:
+    if cue.end > target.start or not cue.has(*_BEFORE):
+        return False
+    if cue.has("removed_before") and target.finding is not Finding.support_devices:
+        return False
+    if _is_twofold(sentence, cue) and not _leads(sentence, cue):
+        return False
+    return reaches_forward(sentence, cue, target.start)
+
+
+def _holds_after(sentence: Sentence, cue: Phrase, target: Target) -> bool:
+    if cue.start < target.end or not cue.has(*_AFTER):
+        return False
+    if cue.has("removed_after") and target.finding is not Finding.support_devices:
+        return False
+    if _is_twofold(sentence, cue) and _leads(sentence, cue):
+        return False
+    return reaches_back(sentence, cue, target.end)
+
+
+def _is_twofold(sentence: Sentence, cue: Phrase) -> bool:
+    """Return True for words like "likely", which may speak of what follows or what precedes."""
+    return cue.has(*_BEFORE) and cue.has(*_AFTER) and sentence.words[cue.start] not in _BOTH_WAYS
+
+
+def _leads(sentence: Sentence, cue: Phrase) -> bool:
+    """Return True when a finding follows that the cue speaks of."""
+    return any(
+        phrase.start >= cue.end
+        and phrase.has("finding")
+        and reaches_directly(sentence, cue, phrase.start)
+        for phrase in sentence.phrases
+    )

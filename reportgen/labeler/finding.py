@@ -1,0 +1,74 @@
+"""The 14 CheXpert findings (Irvin et al. 2019) and what can be said of each."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class Finding(str, Enum):
+    """A CheXpert observation."""
+
+    no_finding = "No Finding"
+    enlarged_cardiomediastinum = "Enlarged Cardiomediastinum"
+    cardiomegaly = "Cardiomegaly"
+    lung_opacity = "Lung Opacity"
+    lung_lesion = "Lung Lesion"
+    edema = "Edema"
+    consolidation = "Consolidation"
+    pneumonia = "Pneumonia"
+    atelectasis = "Atelectasis"
+    pneumothorax = "Pneumothorax"
+    pleural_effusion = "Pleural Effusion"
+    pleural_other = "Pleural Other"
+    fracture = "Fracture"
+    support_devices = "Support Devices"
+
+
+class Status(str, Enum):
+    """How a finding is stated; the first outweighs the next when a report says both."""
+
+    present = "present"
+    uncertain = "uncertain"
+    absent = "absent"
+
+
+class Side(str, Enum):
+    """The patient's side."""
+
+    left = "left"
+    right = "right"
+    bilateral = "bilateral"
+
+
+class Zone(str, Enum):
+    """Height or region in the chest."""
+
+    upper = "upper"
+    mid = "mid"
+    lower = "lower"
+    basal = "basal"
+    apical = "apical"
+    perihilar = "perihilar"
+    retrocardiac = "retrocardiac"
+
+
+class Change(str, Enum):
+    """Course since an earlier examination."""
+
+    new = "new"
+    worse = "worse"
+    better = "better"
+    unchanged = "unchanged"
+
+
+#: Findings that have no side of their own, or whose place a neighbour in a list does not share.
+UNSIDED = frozenset(
+    {Finding.no_finding, Finding.cardiomegaly, Finding.enlarged_cardiomediastinum, Finding.edema}
+)
+
+
+def joined(sides: set[Side]) -> Side | None:
+    """Return the one side that ``sides`` come to."""
+    if not sides:
+        return None
+    return next(iter(sides)) if len(sides) == 1 else Side.bilateral

@@ -1,0 +1,79 @@
+"""Label a free-text report by rules: no model, no network, every decision with its words."""
+
+from __future__ import annotations
+
+from reportgen.labeler.certainty import judge
+from reportgen.labeler.course import Modifiers, find_modifiers
+from reportgen.labeler.finding import Change, Status, Zone, joined
+from reportgen.labeler.lexicon import load_lexicon
+from reportgen.labeler.mention import Mention
+from reportgen.labeler.passages import Passage, find_passages
+from reportgen.labeler.report_labels import ReportLabels, aggregate
+from reportgen.labeler.sentence import Sentence, Target, find_terms, read_sentence
+from reportgen.labeler.sentences import find_sentences
+from reportgen.labeler.structures import find_states
+from reportgen.labeler.tokens import tokenise
+
+
+def label_report(text: str, *, source: str = "") -> ReportLabels:
+    """Return what a report states of the 14 CheXpert findings.
+
+    Args:
+        text: The report, with or without headings.
+        source: Where it is from, for the result.
+    """
+    return aggregate(find_mentions(text), source)
+
+
+def find_mentions(text: str) -> list[Mention]:
+    """Return every phrase of ``text`` that speaks of a finding, in order."""
+    lexicon = load_lexicon()
+    tokens = tokenise(text)
+    mentions: list[Mention] = []
+    position = 0
+    for passage in find_passages(text, lexicon):
+        while position < len(tokens) and tokens[position].start < passage.start:
+            position += 1
+        first = position
+        while position < len(tokens) and tokens[position].start < passage.end:
+            position += 1
+        for words in find_sentences(text, tokens[first:position]):
+            mentions += _mentions(text, read_sentence(words, lexicon), passage)
+    return mentions
+
+
+def _mentions(text: str, sentence: Sentence, passage: Passage) -> list[Mention]:
+    targets = find_terms(sentence)
+    for target in targets:
+        judge(sentence, target)
+    targets += find_states(sentence)
+    targets.sort(key=lambda target: (target.start, target.end))
+    modifiers = find_modifiers(sentence, targets)
+    return [
+        _mention(text, sentence, passage, target, own)
+        for target, own in zip(targets, modifiers, strict=True)
+    ]
+
+
+def _mention(
+    text: str, sentence: Sentence, passage: Passage, target: Target, own: Modifiers
+) -> Mention:
+    start = sentence.tokens[target.start].start
+    end = sentence.tokens[target.end - 1].end
+    status = target.status
+    if passage.kind == "hedged" and status is Status.present:
+        status = Status.uncertain
+    return Mention(
+        finding=target.finding,
+        status=status,
+        start=start,
+        end=end,
+        text=text[start:end],
+        sentence=(sentence.tokens[0].start, sentence.tokens[-1].end),
+        side=joined(own.sides),
+        zones=[zone for zone in Zone if zone in own.zones],
+        changes=[change for change in Change if change in own.changes],
+        cues=target.cues,
+        section=passage.heading,
+        stated=target.stated and passage.kind != "elsewhere",
+    )
