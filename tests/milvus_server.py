@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -23,9 +24,15 @@ from pathlib import Path
 PORT = 19530
 URI = f"http://127.0.0.1:{PORT}"
 HEALTH = "http://127.0.0.1:9091/healthz"
-UNSHARE = ("unshare", "-n") if os.geteuid() == 0 else ("unshare", "-rn")
+#: A process space of its own, too: whatever ends this file ends the server.
+UNSHARE = (
+    "unshare", "-n", "-p", "--fork", "--kill-child", "--mount-proc",
+    *(() if os.geteuid() == 0 else ("-r",)),
+)  # fmt: skip
 #: Seconds a server takes to start, at the most.
 PATIENCE = 120
+#: What is asked again after the server was stopped and started.
+RESTART = Path(__file__).parent / "test_retrieval" / "test_milvus" / "test_restart.py"
 INSIDE = "--inside-its-own-network"
 
 
@@ -74,7 +81,7 @@ def _serve(folder: Path) -> subprocess.Popen:
     log = (folder / "server.log").open("w")
     server = subprocess.Popen(
         [str(find_server()), "--data", str(folder / "data"), "--proxy-port", str(PORT)],
-        stdout=log, stderr=subprocess.STDOUT,
+        stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
     )  # fmt: skip
     for _ in range(PATIENCE):
         try:
@@ -88,23 +95,28 @@ def _serve(folder: Path) -> subprocess.Popen:
 
 
 def _stop(server: subprocess.Popen) -> None:
-    server.terminate()
+    server.send_signal(signal.SIGINT)  # SIGTERM would leave its own child running
     try:
         server.wait(60)
     except subprocess.TimeoutExpired:
-        server.kill()
+        os.killpg(server.pid, signal.SIGKILL)
         server.wait()
 
 
-def main(folder: str, *arguments: str) -> int:
-    """Run inside the namespace; return pytest's exit code."""
-    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-    server = _serve(Path(folder))
+def _run(folder: Path, phase: str, arguments: list[str]) -> int:
+    server = _serve(folder)
     try:
-        env = {**os.environ, "MEDX_TEST_MILVUS": URI}
+        env = {**os.environ, "MEDX_TEST_MILVUS": URI, "MEDX_TEST_MILVUS_PHASE": phase}
         return subprocess.run([sys.executable, "-m", "pytest", *arguments], env=env).returncode
     finally:
         _stop(server)
+
+
+def main(folder: str, *arguments: str) -> int:
+    """Run inside the namespace, and once more after a restart; return pytest's exit code."""
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    code = _run(Path(folder), "before", [*arguments, str(RESTART)])
+    return code or _run(Path(folder), "after", [str(RESTART)])
 
 
 if __name__ == "__main__":

@@ -1,15 +1,16 @@
-"""The galleries of a Milvus: each a collection behind an alias, with its description beside it.
+"""The galleries of a Milvus: each a collection behind an alias, with its state beside it.
 
 A name leads to an alias, and the alias to the collection that counts. A build fills a new
 collection and moves the alias in one step; what a crash leaves without an alias the next build of
-that name removes. The description, with the encoder's fingerprint, is a property of the collection.
-So is which of its rows count: what a change adds counts once that property says so, and what it
-removes counts until then.
+that name removes. The state of a collection is its description, with the encoder's fingerprint,
+and which of its rows count: what a change adds counts once the state says so, and what it removes
+counts until then.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import uuid
 from collections.abc import Iterator
@@ -25,9 +26,9 @@ from retrieval.milvus.collection import Collection
 from retrieval.milvus.connection import connect, disconnect, translated
 from retrieval.milvus.description import MilvusDescription
 from retrieval.milvus.numbering import Range
+from retrieval.milvus.states import States
 
 PREFIX = "medx"
-PROPERTY = "medx.state"
 
 _OPEN: list[Catalog] = []
 
@@ -57,6 +58,7 @@ class Catalog:
         """
         self.uri = uri
         self.client = connect(uri)
+        self._states = States(self.client, uri)
         _OPEN.append(self)
 
     def close(self) -> None:
@@ -71,7 +73,7 @@ class Catalog:
         """Yield what each gallery says of itself; damaged ones are left out."""
         for alias in self._aliases():
             try:
-                yield self.state(alias)
+                yield self.state(self.collection_of(alias))
             except InputError:
                 continue
 
@@ -112,10 +114,8 @@ class Catalog:
         Raises:
             InputError: When that is missing, damaged or of another medx.
         """
-        with translated(self.uri):
-            properties = self.client.describe_collection(collection).get("properties") or {}
         try:
-            state = State.model_validate_json(properties.get(PROPERTY) or "")
+            state = State.model_validate_json(self._states.read(collection) or "")
         except ValidationError as error:
             raise InputError(
                 f"collection {collection} of the Milvus at {self.uri} has no description that "
@@ -127,10 +127,7 @@ class Catalog:
 
     def write_state(self, collection: str, state: State) -> None:
         """Make ``state`` what a collection says of itself, in one step."""
-        with translated(self.uri):
-            self.client.alter_collection_properties(
-                collection, properties={PROPERTY: state.model_dump_json()}
-            )
+        self._states.write(collection, json.dumps(state.model_dump(mode="json")))
 
     def new_collection(self, name: str, dim: int, *, about: str) -> Collection:
         """Make an empty collection for a gallery; nobody sees it until ``publish``."""
@@ -152,6 +149,7 @@ class Catalog:
         for other in self._call("list_collections"):
             if ours.fullmatch(other) and other != keep:
                 self.open(other, 1).drop()
+                self._states.forget(other)
 
     def _aliases(self) -> list[str]:
         found = self._call("list_aliases")
