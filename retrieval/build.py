@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import asdict
 
 from pydantic import Field
 
+from medx.core.errors import InputError, MedxError
 from medx.core.processes import from_main
 from medx.core.runs import now, package_versions
 from medx.core.settings import DISCLAIMER
@@ -26,7 +28,7 @@ from retrieval.index.origin import dataset_digest, dataset_source, item_of
 from retrieval.index.segment import write_segment
 from retrieval.index.tuning import Tuning
 from retrieval.milvus.place import MilvusPlace
-from retrieval.place import Place
+from retrieval.place import Place, holds_index, load_description_at
 
 PACKAGES = ("medx", "numpy", "faiss-cpu", "pyarrow", "torch", "open_clip_torch")
 
@@ -91,6 +93,32 @@ def build_index(
         seconds=embedded.seconds,
         images_per_second=embedded.images_per_second,
     )
+
+
+def check_same_dataset(place: Place, dataset: Dataset) -> None:
+    """Raise ``InputError`` when an index at ``place`` holds what ``dataset`` does not.
+
+    One that cannot be read is there to be replaced.
+    """
+    if not holds_index(place):
+        return
+    try:
+        held = load_description_at(place)
+    except MedxError:
+        return
+    name = shlex.quote(held.name)
+    replace_it = f"--name {name} replaces it all the same"
+    if held.dataset_source != dataset_source(dataset):
+        raise InputError(
+            f"index {held.name} holds another dataset of the same name, from {held.dataset_source}",
+            hint=f"pass --name OTHER; {replace_it}",
+        )
+    if held.also:
+        also = ", ".join(origin.name for origin in held.also)
+        raise InputError(
+            f"index {held.name} holds images of other datasets, too ({also})",
+            hint=f"`medx retrieve update {name}` follows all of them; {replace_it}",
+        )
 
 
 def _write(

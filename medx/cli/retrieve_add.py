@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from medx.cli.options import (
     DataDirOption,
-    DatasetOption,
     DeviceOption,
     JsonOption,
     OfflineOption,
@@ -28,7 +31,12 @@ from retrieval.config import BuildConfig, GalleryConfig
 
 def add(
     index: IndexArgument,
-    dataset: DatasetOption = None,
+    dataset: Annotated[
+        str,
+        typer.Option(
+            "--dataset", help="What to add: a dataset folder, or a name of `medx data list`."
+        ),
+    ],
     data_dir: DataDirOption = None,
     split: SplitOption = BuildConfig.split,
     encoder: EncoderOption = GalleryConfig.encoder,
@@ -44,7 +52,7 @@ def add(
     json: JsonOption = False,
 ) -> None:
     """Add a dataset's images that an index lacks; what it has stays as it is."""
-    from medx.datasets.catalog import default_dataset, load_dataset
+    from medx.datasets.catalog import load_dataset
     from retrieval.gallery import open_gallery
     from retrieval.place import find_place, index_option
     from retrieval.store.images import add_images
@@ -56,7 +64,7 @@ def add(
             runtime=runtime, precision=precision, device=device.value,
         )
     )  # fmt: skip
-    images = load_dataset(dataset or default_dataset(data_dir), data_dir=data_dir)
+    images = load_dataset(dataset, data_dir=data_dir)
     result = add_images(
         place, images, gallery.bulk_encoder, split=split, batch_size=batch_size, wait=not no_wait
     )

@@ -54,11 +54,11 @@ def build(
     offline: OfflineOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Embed a dataset's images and write an index; an index of that name is replaced."""
+    """Embed a dataset's images and write an index; one of that dataset or --name is replaced."""
     from medx.core.console import print_json, print_line, told_on_interrupt
     from medx.core.processes import is_main, take_own_gpu
     from medx.datasets.catalog import default_dataset, load_dataset
-    from retrieval.build import build_index
+    from retrieval.build import build_index, check_same_dataset
     from retrieval.encoders.load import load_encoder
     from retrieval.index.kinds import memory_bytes
     from retrieval.index.locate import FULL_PRECISION, index_name
@@ -75,6 +75,8 @@ def build(
     place = new_place(
         name or index_name(images.name, with_encoder.name, at), backend=backend, uri=uri
     )
+    if name is None:
+        check_same_dataset(place, images)
     config = BuildConfig(
         split=split, limit=limit, batch_size=batch_size, kind=kind,
         memory_bytes=memory_bytes(memory) if memory else None,

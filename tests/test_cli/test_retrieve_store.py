@@ -63,6 +63,30 @@ def test_add_another_dataset(built, tmp_path):
     assert "holds images of other datasets, too (other)" in shared.stderr
 
 
+def test_add_takes_no_dataset_for_granted(built):
+    result = built("retrieve", "add", "two-toy")
+    assert (result.exit_code, "Missing option '--dataset'" in result.stderr) == (2, True)
+    assert built("retrieve", "info", "two-toy", "--json").json["count"] == 180
+
+
+def test_build_replaces_no_other_dataset_unasked(built, folder, tmp_path):
+    namesake = write_dataset(tmp_path / "elsewhere" / "two", {"normal": 2}, seed=7)
+    again = ("retrieve", "build", "--dataset", namesake, "--encoder", "toy")
+    refused = built(*again)
+    assert refused.exit_code == 1
+    assert f"holds another dataset of the same name, from {folder}" in refused.stderr
+    assert "--name two-toy replaces it all the same" in refused.stderr
+    assert built("retrieve", "info", "two-toy", "--json").json["count"] == 180
+    assert built(*again, "--name", "two-toy").exit_code == 0
+    other = write_dataset(tmp_path / "other", {"ring": 2}, seed=8)
+    assert built("retrieve", "add", "two-toy", "--dataset", other).exit_code == 0
+    shared = built(*again)
+    assert "holds images of other datasets, too (other)" in shared.stderr
+    assert "`medx retrieve update two-toy` follows all of them" in shared.stderr
+    (settings.index_dir() / "two-toy" / "index.json").write_text("{")
+    assert built(*again).exit_code == 0
+
+
 def test_remove_by_id_and_by_filter(built, tmp_path):
     unknown = built("retrieve", "remove", "two-toy", "val-normal-000", "val-normal-0000")
     assert (unknown.exit_code, unknown.stdout) == (1, "")
@@ -116,12 +140,14 @@ def test_verify_tells_what_is_wrong(built):
 def test_info_for_people(built):
     shown = built("retrieve", "info", "two-toy").stdout
     assert "180 (synthetic)" in shown
+    assert " kB" in shown
     assert "train 60, val 60, test 60" in shown
 
 
 @pytest.mark.parametrize("command", ["add", "update", "remove", "compact", "verify", "info"])
 def test_indexes_that_are_not_there(cli, command):
-    result = cli("retrieve", command, "nowhere", *(["x"] if command == "remove" else []))
+    more = {"remove": ["x"], "add": ["--dataset", "phantom-cxr"]}
+    result = cli("retrieve", command, "nowhere", *more.get(command, []))
     assert result.exit_code == 1
     assert "unknown index 'nowhere'" in result.stderr
     assert not (settings.index_dir() / "nowhere").exists()
