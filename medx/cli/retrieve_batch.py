@@ -29,7 +29,7 @@ def answer_file(
     if output is None and options["resume"]:
         raise InputError("--resume needs --output", hint="name the file that was to be written")
     if output is not None:
-        check_output(output)
+        check_output(output, resume=options["resume"])
     asked = read_queries(options["queries"])
     gallery = open_gallery()
     if output is None:

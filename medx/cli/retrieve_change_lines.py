@@ -31,7 +31,10 @@ def print_change(result: ChangeResult, *, json: bool) -> None:
         parts = f" in {many(result.segments, 'segment')}" if result.segments else ""
         print_line(f"index {result.index}: {told}; now {many(result.count, 'image')}{parts}")
     if result.renamed:
-        note(f"ids were taken, the dataset's name stands before {_some(result.renamed)}")
+        note(
+            f"{many(len(result.renamed), 'id')} held by another image: the dataset's name stands "
+            f"before {_some(result.renamed)}"
+        )
     if result.absent:
         note(f"not in the index: {_some(result.absent)}")
 

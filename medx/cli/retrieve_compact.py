@@ -38,7 +38,7 @@ def compact(
 ) -> None:
     """Rewrite an index into one segment of a kind and give back the room of removed images."""
     from medx.core.console import print_json, print_line
-    from medx.core.words import many
+    from medx.core.words import file_size, many
     from retrieval.index.kinds import memory_bytes
     from retrieval.place import find_place
     from retrieval.store.compact import compact_index
@@ -56,6 +56,6 @@ def compact(
         f"index {result.index}: {many(result.count, 'image')} in "
         f"{many(result.segments, 'segment')} ({result.segments_before} before), "
         f"{many(result.dropped, 'removed vector')} dropped, "
-        f"{result.megabytes_before:.1f} -> {result.megabytes:.1f} MB"
+        f"{file_size(result.megabytes_before * 1e6)} -> {file_size(result.megabytes * 1e6)}"
     )
     print_line(f"kind {describe_kind(result.kind, result.tuning)}")

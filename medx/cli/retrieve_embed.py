@@ -95,6 +95,16 @@ def embed(
         print_json(result) if json else _print(result)
 
 
+def _pace(result: EmbedResult) -> str:
+    """Return how fast images were embedded and in what batches, if any were."""
+    if not result.embedded:
+        return ""
+    return (
+        f"{result.images_per_second:.1f} images/s, batch size {result.batch_size} "
+        f"({result.batch_size_reason}), "
+    )
+
+
 def _print(result: EmbedResult) -> None:
     from medx.core.console import print_line
     from medx.core.words import many
@@ -108,8 +118,7 @@ def _print(result: EmbedResult) -> None:
     for skipped in result.skipped:
         print_line(f"skipped {skipped.id}: {skipped.reason}")
     print_line(
-        f"{result.seconds:.1f} s, {result.images_per_second:.3g} images/s, batch size "
-        f"{result.batch_size or '–'} ({result.batch_size_reason}), "
+        f"{result.seconds:.1f} s, {_pace(result)}"
         f"{many(result.processes, 'process', 'processes')} of {many(result.workers, 'worker')}"
     )
     print_line(f"{many(result.shards, 'shard')} in {result.folder}")

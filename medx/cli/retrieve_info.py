@@ -16,6 +16,7 @@ def info(
 ) -> None:
     """Show what an index holds, what made it, and its segments."""
     from medx.core.console import note, print_json, print_table
+    from medx.core.words import file_size
     from retrieval.place import find_place
     from retrieval.store.info import describe_index
 
@@ -31,7 +32,7 @@ def info(
             ("encoder", about.encoder),
             ("weights", about.encoder_weights or "in their usual place"),
             ("kind", describe_kind(about.kind, about.tuning)),
-            ("size", f"{about.megabytes:.1f} MB"),
+            ("size", file_size(about.megabytes * 1e6)),
             ("columns", ", ".join(about.columns)),
             ("created", about.created),
             ("changed", f"{about.changed} (state {about.generation})"),
@@ -45,7 +46,10 @@ def info(
         columns=("dataset", "split", "limit", "modality", "classes", "from"),
     )  # fmt: skip
     print_table(
-        ((s.name, s.images, s.removed, s.kind, f"{s.megabytes:.1f} MB") for s in about.segments),
+        (
+            (s.name, s.images, s.removed, s.kind, file_size(s.megabytes * 1e6))
+            for s in about.segments
+        ),
         columns=("segment", "images", "removed", "kind", "size"),
     )
     if about.advice:

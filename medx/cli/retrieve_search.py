@@ -201,7 +201,7 @@ def _run(options: dict[str, Any], asked: str | None, parse: Callable[[str], Quer
     gallery = _open(options)
     answer = search(gallery.index, lambda: gallery.encoder, query, config)
     answer = _with_vote_check(gallery, answer, options)
-    if answer.result.warning:
+    if answer.result.warning and options["json"]:  # the table begins with it
         warn(answer.result.warning)
     print_search(answer.result, json=options["json"])
     _save_pictures(gallery, answer, options)
@@ -218,6 +218,8 @@ def _check_options(options: dict[str, Any], asked: str | None) -> None:
     drawn = options["figure"] or options["page"]
     if options.get("heatmap") and not drawn:
         raise InputError("--heatmap has nowhere to draw", hint="add --page or --figure")
+    _check_target("--figure", options["figure"], ".png")
+    _check_target("--page", options["page"], ".html", ".htm")
     if options["queries"] is not None and (drawn or options.get("vote_check")):
         raise InputError(
             "--page, --figure and --vote-check are for one query", hint="leave --queries out"
@@ -226,6 +228,15 @@ def _check_options(options: dict[str, Any], asked: str | None) -> None:
         raise InputError("--output and --resume are for --queries", hint="--json prints one result")
     if options.get("vote_check") and not options["vote"]:
         raise InputError("--vote-check measures --vote", hint="add --vote")
+
+
+def _check_target(option: str, path: Path | None, *suffixes: str) -> None:
+    """Refuse, before anything is searched, a file that could not be written afterwards."""
+    from medx.core.errors import InputError
+
+    if path is not None and (path.is_dir() or path.suffix.lower() not in suffixes):
+        what = "is a folder" if path.is_dir() else f"does not end in {suffixes[0]}"
+        raise InputError(f"{option} {path} {what}", hint=f"name a file such as hits{suffixes[0]}")
 
 
 def _settings(kind: type[Config], options: dict[str, Any]) -> Config:

@@ -27,7 +27,7 @@ def verify(
     """Check every file of an index against its checksum, and what it holds."""
     from medx.core.console import note, print_json, print_line, print_table
     from medx.core.errors import InputError
-    from medx.core.words import many
+    from medx.core.words import file_size, many
     from retrieval.place import find_place, load_description_at
     from retrieval.store.verify import free_index, verify_index
 
@@ -41,7 +41,7 @@ def verify(
     elif result.ok:
         print_line(
             f"index {result.index}: {many(result.count, 'image')} in {where} "
-            f"of {result.megabytes:.1f} MB, all as written"
+            f"of {file_size(result.megabytes * 1e6)}, all as written"
         )
     else:
         print_table(((p.file, p.what) for p in result.problems), columns=("file", "problem"))

@@ -5,6 +5,7 @@ Catch ``MedxError`` to catch everything the user can fix::
     MedxError
     ├── InputError               an image, folder or option that cannot be used
     ├── UnknownNameError         a name no registry holds
+    │   └── UnknownSplitError    a split no image is in
     ├── MissingExtraError        a feature whose packages are not installed
     ├── WeightsUnavailableError  gated, offline or absent model weights
     ├── DataUnavailableError     a dataset that is neither here nor to be had
@@ -43,6 +44,19 @@ class UnknownNameError(MedxError):
         if names:
             hint = f"{hint} known: {', '.join(names)}" if hint else f"known: {', '.join(names)}"
         super().__init__(f"unknown {kind} {name!r}", hint=hint)
+
+
+class UnknownSplitError(UnknownNameError):
+    """A split that holds none of the images of a dataset or an index."""
+
+    def __init__(self, owner: str, name: str, known: Iterable[str]) -> None:
+        present = [split for split in known if split != "-"]
+        super().__init__(f"split of {owner}", name, [*present, "all"])
+        if not present:
+            self.hint = (
+                "none of its images has a split: `medx data split` makes them; "
+                "--split all takes every image"
+            )
 
 
 class MissingExtraError(MedxError):

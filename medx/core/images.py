@@ -116,6 +116,8 @@ def _is_image(path: Path) -> bool:
 
 def _kind_of(path: Path) -> _Kind:
     try:
+        if path.is_dir():
+            raise InputError(f"{path} is a folder, not an image", hint="name a file in it")
         if not path.is_file():
             raise InputError(f"no such image file: {path}", hint="check the path")
         size, start = path.stat().st_size, _first_bytes(path)

@@ -94,7 +94,10 @@ def load_config(run_dir: Path) -> dict[str, Any]:
 
     path = run_dir / "config.yaml"
     if not path.is_file():
-        raise CheckpointError(f"{run_dir} is not a run folder: no config.yaml in it")
+        raise CheckpointError(
+            f"{run_dir} is not a run folder: no config.yaml in it",
+            hint=f"name a run below {settings.output_dir()}, or its folder",
+        )
     try:
         config = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from medx.core import settings
+from medx.core.console import warn
 from medx.core.errors import DataUnavailableError, UnknownNameError
 from medx.datasets import medmnist
 from medx.datasets.manifest import Dataset
@@ -48,10 +50,15 @@ def load_dataset(name: str, *, data_dir: Path | None = None, download: bool = Tr
         return load_manifest(folder)
     if "/" in name or folder.suffix:
         raise DataUnavailableError(f"no dataset folder at {name}", hint="check the path")
-    raise UnknownNameError("dataset", name, known_names())
+    error = UnknownNameError("dataset", name, known_names())
+    error.hint = f"{error.hint}; or the path of a folder with a manifest.csv"
+    raise error
 
 
 def default_dataset(data_dir: Path | None = None) -> str:
     """Return ``pneumoniamnist`` when its file is at hand, else ``phantom-cxr``."""
+    named = settings.data_dir()
+    if data_dir is None and named is not None and not named.is_dir():
+        warn(f"MEDX_DATA_DIR names {named}, which is no folder")
     at_hand = PREFERRED in medmnist.registry() and medmnist.find_npz(PREFERRED, data_dir)
     return PREFERRED if at_hand else PHANTOM_CXR

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from medx.core.errors import InputError, UnknownNameError
+from medx.core.errors import InputError, UnknownNameError, UnknownSplitError
 from medx.core.images import Image, Pixels
 
 SPLITS = ("train", "val", "test")
@@ -110,12 +110,12 @@ class Dataset:
         """Return the records of one split (or of ``all``), the first ``limit`` of them.
 
         Raises:
-            UnknownNameError: When no record is in that split.
+            UnknownSplitError: When no record is in that split.
         """
         if name == "all":
             return self.where(lambda _: True, limit=limit)
         if name not in self.splits:
-            raise UnknownNameError(f"split of {self.name}", name, [*self.splits, "all"])
+            raise UnknownSplitError(self.name, name, self.splits)
         return self.where(lambda record: record.split == name, limit=limit)
 
     def where(self, keep: Callable[[Record], bool], *, limit: int | None = None) -> Dataset:

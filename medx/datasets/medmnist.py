@@ -83,7 +83,13 @@ def modality(flag: str) -> str:
 
 
 def find_npz(name: str, data_dir: Path | None = None) -> Path | None:
-    """Return the dataset's file in ``data_dir``, ``MEDX_DATA_DIR`` or a user cache, or None."""
+    """Return the dataset's file in ``data_dir``, ``MEDX_DATA_DIR`` or a user cache, or None.
+
+    Raises:
+        InputError: When ``data_dir`` is no folder.
+    """
+    if data_dir is not None and not data_dir.is_dir():
+        raise InputError(f"no such folder: {data_dir}", hint="check --data-dir")
     flag, size = _checked_name(name)
     return next((path for path in _places(flag, size, data_dir) if path.is_file()), None)
 

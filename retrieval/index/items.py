@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from medx.core.errors import InputError, UnknownNameError
+from medx.core.errors import InputError, UnknownNameError, UnknownSplitError
 from medx.core.values import Hit
 from retrieval.index.where import parse_where
 
@@ -146,13 +146,13 @@ class Items:
         """Return the rows of a split, or all of them for ``all``.
 
         Raises:
-            UnknownNameError: When no row is in that split.
+            UnknownSplitError: When no row is in that split.
         """
         if split == "all":
             return np.arange(len(self))
         rows = self.rows_where("split", split)
         if len(rows) == 0:
-            raise UnknownNameError("split of the index", split, [*self.splits, "all"])
+            raise UnknownSplitError("the index", split, self.splits)
         return rows
 
     def take(self, rows: npt.NDArray[np.int64]) -> Items:

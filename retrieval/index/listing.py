@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import Field
 
 from medx.core import settings
-from medx.core.errors import MedxError
+from medx.core.errors import InputError, MedxError
 from medx.core.values import Value
 from retrieval.encoders.listing import EncoderInfo, list_encoders
 from retrieval.index.description import load_description
@@ -41,8 +41,14 @@ class RetrievalListing(Value):
 
 
 def list_retrieval() -> RetrievalListing:
-    """Return the encoders and the indexes of the index directory, damaged ones marked."""
+    """Return the encoders and the indexes of the index directory, damaged ones marked.
+
+    Raises:
+        InputError: When the index directory is none.
+    """
     folder = settings.index_dir()
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is no folder", hint="set MEDX_INDEX_DIR to one")
     indexes = [_describe(folder / name) for name in known_indexes()]
     return RetrievalListing(
         encoders=list_encoders().encoders, index_dir=str(folder), indexes=tuple(indexes)
@@ -53,8 +59,9 @@ def _describe(index_dir: Path) -> IndexEntry:
     size = sum(path.stat().st_size for path in index_dir.iterdir() if path.is_file()) / 1e6
     try:
         about = load_description(index_dir)
-    except MedxError as error:
-        return IndexEntry(name=index_dir.name, megabytes=size, problem=str(error))
+    except (MedxError, OSError) as error:
+        problem = f"{error.strerror}" if isinstance(error, OSError) else str(error)
+        return IndexEntry(name=index_dir.name, megabytes=size, problem=problem)
     return IndexEntry(
         name=index_dir.name,
         encoder=str(about.encoder),

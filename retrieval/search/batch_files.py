@@ -18,7 +18,7 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def check_output(path: Path) -> None:
+def check_output(path: Path, *, resume: bool = False) -> None:
     """Raise ``InputError`` unless answers can be written to ``path``."""
     if path.suffix.lower() not in SUFFIXES:
         raise InputError(
@@ -26,7 +26,10 @@ def check_output(path: Path) -> None:
             hint=f"name a file that ends in {' or '.join(SUFFIXES)}",
         )
     if path.exists():
-        raise InputError(f"{path} is there already", hint="name another file, or delete it")
+        raise InputError(
+            f"{path} is {'complete' if resume else 'there'} already",
+            hint="name another file, or delete it",
+        )
 
 
 def write_entries(entries: Sequence[BatchEntry], path: Path) -> None:

@@ -83,7 +83,7 @@ def _find(
         index.check_top_k(config.top_k, available, config.split)
     elif available == 0:
         raise InputError(
-            f"index {index.name} holds no other image where {config.where}",
+            f"index {index.name} holds no {'other ' if excluded else ''}image where {config.where}",
             hint="`medx retrieve info` shows what it holds",
         )
     enough = config.top_k * (POOL if config.diversity else 1)

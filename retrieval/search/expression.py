@@ -55,7 +55,11 @@ def _read_sign(text: str, place: int, *, needed: bool) -> tuple[float, int]:
         if text[place] == "*":
             raise _error(text, place, "a weight stands before its part", hint='0.5 * "effusion"')
         raise _error(
-            text, place, "+ or - is missing", hint=f"words stand together in quotes: {EXAMPLE}"
+            text,
+            place,
+            "+ or - is missing",
+            hint='a blank stands in quotes only: "pleural effusion", id:"scan 1", '
+            'file:"my scan.png"',
         )
     return 1.0, place
 

@@ -28,7 +28,7 @@ class Asked(NamedTuple):
 
 
 def read_queries(path: Path) -> list[Asked]:
-    """Return the queries of a file; empty lines are none.
+    """Return the queries of a file; empty lines are none, unless they have a name.
 
     ``.txt`` holds one a line; ``.csv`` and ``.jsonl`` have ``query`` and perhaps ``name``.
 
@@ -42,7 +42,7 @@ def read_queries(path: Path) -> list[Asked]:
             f"{path} is no file of queries", hint=f"name a file that ends in {', '.join(SUFFIXES)}"
         )
     try:
-        found = [asked for asked in readers[kind](path) if asked.text.strip()]
+        found = [asked for asked in readers[kind](path) if asked.text.strip() or asked.name]
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}", hint="check the path") from error
     except (UnicodeDecodeError, csv.Error) as error:

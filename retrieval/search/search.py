@@ -15,10 +15,13 @@ from retrieval.index.gallery_index import GalleryIndex
 from retrieval.index.related import Relatives, related_ids
 from retrieval.prompts import templates_for
 from retrieval.search.candidates import count_searched, find_hits, searched_rows
-from retrieval.search.parts import EmbeddedQuery, ReadQuery, embed_queries, read_query
+from retrieval.search.parts import EmbeddedQuery, Part, ReadQuery, embed_queries, read_query
 from retrieval.search.query import Query
 from retrieval.search.results import LeftOut, SearchResult, Vote
 from retrieval.search.vote import count_vote, label_names
+
+#: Pixels; an image with a shorter side shows no anatomy at all.
+SHORTEST_SIDE = 8
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -173,13 +176,26 @@ def _templates(index: GalleryIndex, read: ReadQuery, config: SearchConfig) -> tu
 
 def _warning(read: ReadQuery, unknown: Sequence[UnknownWords]) -> str | None:
     if len(read.parts) == 1:
-        return unknown[0].warning
+        return unknown[0].warning or _nothing_to_see(read.parts[0])
     found = [
         f'"{part.term.value}": {words.warning}'
         for part, words in zip(read.parts, unknown, strict=True)
         if words.warning
     ]
+    found += [warning for part in read.parts if (warning := _nothing_to_see(part))]
     return "; ".join(found) or None
+
+
+def _nothing_to_see(part: Part) -> str | None:
+    """Return what keeps an image from being a query, if anything does."""
+    if part.pixels is None:
+        return None
+    height, width = part.pixels.shape[:2]
+    if min(height, width) < SHORTEST_SIDE:
+        return f"the query image has {width} × {height} px: its hits mean nothing"
+    if (part.pixels == part.pixels[0, 0]).all():
+        return "the query image is blank: its hits mean nothing"
+    return None
 
 
 def _notes(config: SearchConfig, found: Found) -> tuple[str, ...]:

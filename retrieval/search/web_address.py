@@ -14,6 +14,7 @@ def shown_url(url: str) -> str:
     """Return an address without what may be secret: user, password, query and fragment."""
     try:
         parts = urlsplit(url)
+        port = f":{parts.port}" if parts.port else ""
     except ValueError:
         return "a web address that cannot be read"
-    return f"{parts.scheme}://{parts.hostname or ''}{parts.path}"
+    return f"{parts.scheme}://{parts.hostname or ''}{port}{parts.path}"

@@ -166,3 +166,9 @@ def test_a_folder_of_something_else_is_not_overwritten(cli, tmp_path):
     )
     (tmp_path / "photos" / "medx-model.json").write_text("{")
     assert "is damaged" in cli("models", "verify", tmp_path / "photos").stderr
+
+
+def test_verifying_a_folder_that_is_not_there(cli, tmp_path):
+    result = cli("models", "verify", tmp_path / "usb")
+    assert result.exit_code == 1
+    assert f"no such folder: {tmp_path / 'usb'}" in result.stderr

@@ -6,6 +6,8 @@ from dataclasses import fields
 
 import pytest
 import yaml
+from conftest import write_dataset
+from PIL import Image as PILImage
 
 from medx.cli import retrieve, retrieve_evaluate
 from medx.core import settings
@@ -121,6 +123,25 @@ def test_list_shows_encoders_and_indexes(toy, cli):
     assert "two-toy" in cli("retrieve", "list").stdout
 
 
+def test_list_without_indexes(cli, tmp_path, monkeypatch):
+    assert "no index in" in cli("retrieve", "list").stdout
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("MEDX_INDEX_DIR", str(tmp_path / "file"))
+    result = cli("retrieve", "list")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "file is no folder" in result.stderr
+
+
+def test_list_names_an_index_that_cannot_be_read(toy, cli):
+    (settings.index_dir() / "other" / "index.json").mkdir(parents=True)
+    toy("build")
+    listing = cli("retrieve", "list", "--json").json["indexes"]
+    assert {index["name"]: bool(index["problem"]) for index in listing} == {
+        "other": True,
+        "two-toy": False,
+    }
+
+
 @pytest.mark.parametrize(
     ("args", "error", "hint"),
     [
@@ -150,6 +171,55 @@ def test_names_that_do_not_exist(cli, two_class):
     assert "medx retrieve build" in index.stderr
     dataset = cli("retrieve", "build", "--dataset", "phantom-cxx")
     assert "did you mean 'phantom-cxr'" in dataset.stderr
+    assert "or the path of a folder with a manifest.csv" in dataset.stderr
+    place = cli("retrieve", "build", "--dataset", "pneumoniamnist", "--data-dir", "nowhere")
+    assert "no such folder: nowhere" in place.stderr
+
+
+def test_a_data_folder_that_is_not_there_is_told(cli, monkeypatch, tmp_path):
+    monkeypatch.setenv("MEDX_DATA_DIR", str(tmp_path / "nowhere"))
+    result = cli("retrieve", "text-search", "normal", "--encoder", "compct")
+    assert "unknown encoder" in result.stderr
+    result = cli("retrieve", "text-search", "normal", "--encoder", "classifier:no")
+    assert f"MEDX_DATA_DIR names {tmp_path / 'nowhere'}, which is no folder" in result.stderr
+
+
+def test_images_without_splits_say_how_to_go_on(cli, tmp_path):
+    folder = write_dataset(tmp_path / "unsplit", {"normal": 4, "ring": 4})
+    manifest = folder / "manifest.csv"
+    for split in ("train", "val", "test"):
+        manifest.write_text(manifest.read_text().replace(f",{split},", ",,"))
+    options = ("--dataset", folder, "--encoder", "toy")
+    for command in (["evaluate"], ["build", "--split", "val"]):
+        result = cli("retrieve", *command, *options)
+        assert result.exit_code == 1
+        assert "unknown split of" in result.stderr
+        assert "none of its images has a split: `medx data split` makes them" in result.stderr
+    query = ("image-search", "train-normal-000", "--vote", "--vote-check", "--top-k", 3)
+    result = cli("retrieve", *query, *options)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "holds no image of val or train" in result.stderr
+
+
+def test_an_encoder_that_cannot_be_loaded_promises_no_index(cli, two_class):
+    result = cli(
+        "retrieve", "text-search", "normal", "--dataset", two_class, "--encoder", "classifier:no"
+    )
+    assert result.exit_code == 1
+    assert "no is not a run folder" in result.stderr
+    assert "hint: name a run below" in result.stderr
+    assert "building it" not in result.stderr
+
+
+def test_query_images_without_content_are_warned_of(toy, tmp_path):
+    PILImage.new("L", (600, 7)).save(tmp_path / "wide.png")
+    PILImage.new("L", (64, 64), 7).save(tmp_path / "blank.png")
+    wide = toy("image-search", tmp_path / "wide.png", "--json")
+    assert wide.json["warning"] == "the query image has 600 × 7 px: its hits mean nothing"
+    assert f"warning: {wide.json['warning']}" in wide.stderr
+    table = toy("image-search", tmp_path / "blank.png")
+    assert "warning: the query image is blank" in table.stdout
+    assert "warning" not in table.stderr
 
 
 def test_files_that_are_not_images(toy, tmp_path):

@@ -64,6 +64,17 @@ def test_two_formats_at_once_are_an_error_naming_the_option(tmp_path):
     assert "--format" in caught.value.hint
 
 
+def test_a_dicom_file_among_many_pictures_decides_nothing(tmp_path):
+    write_folders(tmp_path, "A/1.png", "A/2.png", "B/3.png")
+    (tmp_path / "B" / "4.dcm").touch()
+    with pytest.raises(InputError, match="could be dicom") as caught:
+        recognise(tmp_path)
+    assert "--format" in caught.value.hint
+    for name in ("5.dcm", "6.dcm"):
+        (tmp_path / "B" / name).touch()
+    assert recognise(tmp_path)[0] == "dicom"
+
+
 @pytest.mark.parametrize("name", ["nothing", "x.json", "x.txt"])
 def test_what_is_none_of_them_is_an_error_naming_the_option(tmp_path, name):
     path = tmp_path / name

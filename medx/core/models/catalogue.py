@@ -81,7 +81,9 @@ class Model:
         )
         steps = [*(gate if self.gated else ()), f"run `medx models pull {self.name}`"]
         lines = [f"the weights of {self.name} are free{' but gated' if self.gated else ''}:"]
-        lines += [f"  {i}. {step}" for i, step in enumerate(steps, 1)]
+        lines += [
+            f"  {f'{i}. ' if len(steps) > 1 else ''}{step}" for i, step in enumerate(steps, 1)
+        ]
         lines += [
             "for a machine without internet:",
             f"  `medx models pull {self.name} --to DIR` elsewhere (or `hf download "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -54,12 +55,14 @@ def verify_model(name: str) -> Verification:
         name: A model whose weights are in the hub cache, or a folder that was pulled or copied.
 
     Raises:
-        UnknownNameError: When it is neither.
+        UnknownNameError: When it is neither, nor looks like a path.
         WeightsUnavailableError: When the weights are not on this machine.
-        InputError: When a folder says nothing of what it should hold.
+        InputError: When there is no such folder, or it says nothing of what it should hold.
     """
     if Path(name).is_dir():
         return _verify(*_folder_of(Path(name)))
+    if os.sep in name and ":" not in name:
+        raise InputError(f"no such folder: {name}", hint="check the path")
     model = find_model(name)
     folder = model.find()
     if folder is None:

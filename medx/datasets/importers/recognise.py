@@ -71,13 +71,20 @@ def _of_folder(folder: Path) -> tuple[str, str]:
         )
     if not found:
         raise InputError(f"cannot tell the format of {folder}: no image in it", hint=HINT)
-    # Annotations say more than the folders that images lie in.
-    if len(found) > 1:
+    # Annotations say more than the folders that images lie in; DICOM files say nothing of others.
+    if len(found) > 1 and not ("dicom" in found and _other_pictures(folder, files)):
         found.pop("folder", None)
     if len(found) > 1:
         listed = "; ".join(f"{name} ({why})" for name, why in found.items())
         raise InputError(f"{folder} could be {listed}", hint=HINT)
     return next(iter(found.items()))
+
+
+def _other_pictures(folder: Path, files: list[Path]) -> bool:
+    """Return whether class folders hold mostly pictures that are no DICOM."""
+    suffixes = [path.suffix.lower() for path in files if path.parent != folder]
+    others = sum(suffix in IMAGE_SUFFIXES - DICOM for suffix in suffixes)
+    return others > sum(suffix in DICOM | {""} for suffix in suffixes)
 
 
 def _files(folder: Path) -> Any:

@@ -59,7 +59,7 @@ def test_steps_to_gated_weights_begin_with_the_terms():
     assert "1. sign in and accept the terms" in steps[1]
     assert "3. run `medx models pull medsiglip`" in steps[3]
     assert steps[-1] == "or use --encoder compact"
-    assert "1. run `medx models pull biomedclip`" in CATALOGUE["biomedclip"].how_to_get()
+    assert "\n  run `medx models pull biomedclip`" in CATALOGUE["biomedclip"].how_to_get()
 
 
 def test_libraries_name_repositories_of_their_own():

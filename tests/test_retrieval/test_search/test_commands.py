@@ -38,6 +38,9 @@ def test_vote_check_prints_what_was_measured(run):
     ("command", "args", "error"),
     [
         ("search", ["pleural effusion"], "+ or - is missing"),
+        ("search", ["id:scan 1"], 'file:"my scan.png"'),
+        ("text-search", ["normal", "--page", "."], "--page . is a folder"),
+        ("text-search", ["normal", "--figure", "hits.jpg"], "does not end in .png"),
         ("search", ["http://127.0.0.1/a.png"], "nothing is fetched unasked"),
         ("search", ["http://127.0.0.1/a.png", "--allow-url"], "medx is offline"),
         ("search", [], "nothing to search for"),
@@ -92,6 +95,11 @@ def test_many_queries_to_a_file(run, tmp_path):
     assert [row["rank"] for row in rows] == ["1", "2", ""]
     again = run("image-search", "--queries", "q.csv", "--output", "o.csv")
     assert "is there already" in again.stderr
+    again = run("image-search", "--queries", "q.csv", "--output", "o.csv", "--resume")
+    assert "is complete already" in again.stderr
+    (tmp_path / "q.csv").write_text("name,query\na,test-normal-001\nb,\n")
+    named = run("image-search", "--queries", "q.csv", "--top-k", 2, "--output", "p.csv", "--json")
+    assert [failed["number"] for failed in named.json["failed"]] == [3]
 
 
 def test_interrupted_queries_are_gone_on_with(run, tmp_path, monkeypatch):

@@ -8,7 +8,7 @@ def test_every_kind_of_file(tmp_path):
     (tmp_path / "q.txt").write_text("\ufeffone\n\n  two words \n")
     assert read_queries(tmp_path / "q.txt") == [Asked(1, "", "one"), Asked(3, "", "two words")]
     (tmp_path / "q.csv").write_text('\ufeffname,query,age\na,"one, two",3\nb,,4\n')
-    assert read_queries(tmp_path / "q.csv") == [Asked(2, "a", "one, two")]
+    assert read_queries(tmp_path / "q.csv") == [Asked(2, "a", "one, two"), Asked(3, "b", "")]
     (tmp_path / "q.jsonl").write_text('{"query": "one", "name": "a"}\n\n{"query": "two"}\n')
     assert read_queries(tmp_path / "q.jsonl") == [Asked(1, "a", "one"), Asked(3, "", "two")]
 

@@ -109,7 +109,7 @@ def test_filter_returns_what_there_is(ask):
     )
     both = ask(words("normal"), where="label = 'pneumonia'", split="val", top_k=40)
     assert [hit.id for hit in both.hits] == [hit.id for hit in result.hits]
-    with pytest.raises(InputError, match="holds no other image where label = 'tumour'"):
+    with pytest.raises(InputError, match="holds no image where label = 'tumour'"):
         ask(words("normal"), where="label = 'tumour'")
     with pytest.raises(InputError, match="lable"):
         ask(words("normal"), where="lable = 'normal'")
