@@ -32,7 +32,7 @@ def judge(sentence: Sentence, target: Target) -> None:
 
 
 def _deciding(before: list[Phrase], after: list[Phrase]) -> tuple[Status, Phrase] | None:
-    """Return the status and the cue that gives it: what comes last weighs most, but first before."""
+    """Return the status and its cue: what follows outweighs what precedes."""
     for cue in after:
         if cue.has("negated_after", "removed_after"):
             return Status.absent, cue

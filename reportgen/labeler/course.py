@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from reportgen.labeler.finding import UNSIDED, Change, Finding, Side, Status, Zone
 from reportgen.labeler.phrases import Phrase
@@ -165,7 +166,7 @@ def _share_lists(
 ) -> None:
     """Let "left effusion and atelectasis" and "effusion and atelectasis, unchanged" share."""
     unsided = {(t.start, t.end) for t in targets if t.finding in UNSIDED}
-    pairs = [(a, b) for a, b in zip(spans, spans[1:], strict=False) if _listed(sentence, a, b)]
+    pairs = [(a, b) for a, b in pairwise(spans) if _listed(sentence, a, b)]
     for a, b in pairs:
         if not found[b].placed and b not in unsided:
             found[b].share_place(found[a])

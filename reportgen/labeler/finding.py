@@ -43,9 +43,9 @@ class Side(str, Enum):
 class Zone(str, Enum):
     """Height or region in the chest."""
 
-    upper = "upper"
-    mid = "mid"
-    lower = "lower"
+    upper_zone = "upper"
+    mid_zone = "mid"
+    lower_zone = "lower"
     basal = "basal"
     apical = "apical"
     perihilar = "perihilar"

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from reportgen.labeler.course import Modifiers
-from reportgen.labeler.finding import Finding, Side
-from reportgen.labeler.finding import Status, joined
+from reportgen.labeler.finding import Finding, Side, Status, joined
 from reportgen.labeler.lexicon import load_lexicon
 from reportgen.labeler.mention import Mention
 from reportgen.labeler.report_labels import ReportLabels, aggregate

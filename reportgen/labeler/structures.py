@@ -10,9 +10,12 @@ from reportgen.labeler.sentence import Sentence, Target
 _MAX_WORDS = 12
 _NEGATION_WORDS = 4
 _SKIPPED = frozenset(
-    "of the a an both size grossly mildly moderately markedly severely slightly again overall left "
-    "right bilateral stable unchanged and , or".split()
-)
+    (
+        "of", "the", "a", "an", "both", "size", "grossly", "mildly", "moderately", "markedly",
+        "severely", "slightly", "again", "overall", "left", "right", "bilateral", "stable",
+        "unchanged", "and", ",", "or",
+    )
+)  # fmt: skip
 
 
 def find_states(sentence: Sentence) -> list[Target]:

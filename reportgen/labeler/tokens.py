@@ -30,4 +30,4 @@ def tokenise(text: str) -> list[Token]:
 
 
 def _inside_word(text: str, start: int, end: int) -> bool:
-    return 0 < start and end < len(text) and text[start - 1].isalnum() and text[end].isalnum()
+    return start > 0 and end < len(text) and text[start - 1].isalnum() and text[end].isalnum()
