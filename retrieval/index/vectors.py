@@ -16,7 +16,8 @@ from retrieval.encoders.base import Embeddings
 
 # FAISS 1.12+ uses BLAS only from 128000 query values on, so that batches below 250 queries of
 # dim 512 run several times slower than they can; the hits are the same.
-faiss.cvar.distance_compute_blas_threshold = 2048
+BLAS_VALUES = 2048
+faiss.cvar.distance_compute_blas_threshold = BLAS_VALUES
 
 #: Multiply-adds (some 50 ms of one core) below which one thread searches alone. On a busy machine
 #: waiting for a second thread costs more than it brings, up to twenty times the search.
@@ -26,6 +27,10 @@ SERIAL_WORK = 1_000_000_000
 BLAS_QUERIES = 16
 #: Rows copied at a time: 32 MB at dim 512.
 COPIED_ROWS = 16_384
+#: BLAS rounds equal vectors otherwise at each place: so near may be the similarities of equal ones.
+SAME = 1e-6
+#: Rows found beyond those wanted, and beyond as many again, to tell where equal ones end.
+SPARE_ROWS = 8
 
 
 class FlatVectors:
@@ -97,15 +102,36 @@ class FlatVectors:
     def search(
         self, queries: Embeddings, top_k: int, *, mask: npt.NDArray[np.bool_] | None = None
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
-        """Return inner products and rows ``(Q, top_k)``, best first.
+        """Return inner products and rows ``(Q, top_k)``, best first, equal ones in row order.
 
         Args:
             queries: float32 ``(Q, dim)``.
             top_k: At most the number of rows searched.
             mask: ``(N,)``: only rows that are True here are searched.
         """
-        if mask is not None and len(queries) >= BLAS_QUERIES:
-            return self._search_copies(queries, top_k, np.flatnonzero(mask))
+        copied = mask is not None and len(queries) >= BLAS_QUERIES
+        by_blas = queries.size >= BLAS_VALUES and (mask is None or copied)
+        if not by_blas:
+            return self._search(queries, top_k, mask)
+        allowed = np.arange(len(self)) if mask is None else np.flatnonzero(mask)
+        # Beyond the last one wanted there must be one that is clearly less similar.
+        wanted = min(2 * top_k + SPARE_ROWS, len(allowed))
+        if copied:
+            rows = self._search_copies(queries, wanted, allowed)
+        else:
+            _, rows = self._search(queries, wanted, None)
+        similarities, rows = _in_order(self.similarities(queries, rows), rows)
+        if wanted < len(allowed):
+            gaps = similarities[:, top_k - 1] - similarities[:, -1]
+            for tied in np.flatnonzero(gaps <= SAME):
+                values = self.similarities(queries[tied : tied + 1], allowed[None])
+                best, found = _in_order(values, allowed[None])
+                similarities[tied], rows[tied] = best[0, :wanted], found[0, :wanted]
+        return similarities[:, :top_k], rows[:, :top_k]
+
+    def _search(
+        self, queries: Embeddings, top_k: int, mask: npt.NDArray[np.bool_] | None
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
         work = len(queries) * len(self) * self.dim
         # FAISS shares queries among threads: with a single one the others could only be waited for.
         with fitting_threads(many=len(queries) > 1 and work >= SERIAL_WORK):
@@ -116,7 +142,7 @@ class FlatVectors:
 
     def _search_copies(
         self, queries: Embeddings, top_k: int, allowed: npt.NDArray[np.int64]
-    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+    ) -> npt.NDArray[np.int64]:
         """Search copies of the allowed rows, some at a time: a selector would keep BLAS out."""
         values, rows = [], []
         for start in range(0, len(allowed), COPIED_ROWS):
@@ -131,10 +157,17 @@ class FlatVectors:
             rows.append(part[found[1]])
         similarities, taken = np.concatenate(values, axis=1), np.concatenate(rows, axis=1)
         order = np.argsort(-similarities, axis=1, kind="stable")[:, :top_k]
-        return (
-            np.take_along_axis(similarities, order, axis=1),
-            np.take_along_axis(taken, order, axis=1),
-        )
+        return np.take_along_axis(taken, order, axis=1)
+
+
+def _in_order(
+    similarities: npt.NDArray[np.float32], rows: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+    order = np.lexsort((rows, -similarities), axis=1)
+    return (
+        np.take_along_axis(similarities, order, axis=1),
+        np.take_along_axis(rows, order, axis=1),
+    )
 
 
 @contextmanager

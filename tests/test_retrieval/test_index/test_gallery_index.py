@@ -92,6 +92,28 @@ def test_equal_images_come_in_row_order(shelf):
     assert same.search(np.ones((1, 8)), 4).rows.tolist() == [[0, 1, 2, 3]]
 
 
+@pytest.mark.parametrize("restriction", [{}, {"split": "train"}, {"exclude_ids": [["i3"]] * 40}])
+@pytest.mark.parametrize(("copies", "top_k"), [(3, 4), (400, 50)])
+def test_an_answer_does_not_depend_on_what_is_asked_beside_it(restriction, copies, top_k):
+    rng = np.random.default_rng(1)
+    vectors = normalize(rng.normal(size=(900, 67)))
+    vectors[rng.permutation(900)[:copies]] = vectors[0]
+    splits = ("train", "test")
+    items = Items.from_items(
+        [Item(id=f"i{i}", content_hash="", path="", split=splits[i % 2]) for i in range(900)]
+    )
+    about = make_index(1, dim=67).description
+    description = about.model_copy(update={"count": 900, "splits": items.splits})
+    index = GalleryIndex.from_embeddings(vectors, items, description)
+    queries = normalize(vectors[:1] + 0.02 * rng.normal(size=(40, 67)))
+    together = index.search(queries, top_k, **restriction)
+    alone = restriction | ({"exclude_ids": [["i3"]]} if "exclude_ids" in restriction else {})
+    for number in range(40):
+        single = index.search(queries[number : number + 1], top_k, **alone)
+        assert np.array_equal(single.rows[0], together.rows[number])
+        assert np.array_equal(single.similarities[0], together.similarities[number])
+
+
 def test_what_is_saved_is_what_is_loaded(tmp_path):
     index = make_index(25)
     index.save(tmp_path / "x")
