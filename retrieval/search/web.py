@@ -9,6 +9,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import IO, Any
+from urllib.parse import urlsplit
 
 from medx.core import settings
 from medx.core.errors import InputError
@@ -52,6 +53,7 @@ def fetch_image(url: str) -> Pixels:
 
 
 def _download(url: str, file: IO[bytes]) -> None:
+    _check_address(url)
     opener = urllib.request.build_opener(_WebOnly)
     deadline = time.monotonic() + SECONDS
     request = urllib.request.Request(url, headers={"User-Agent": "medx"})
@@ -78,7 +80,18 @@ class _WebOnly(urllib.request.HTTPRedirectHandler):
         return super().redirect_request(*args)
 
 
+def _check_address(url: str) -> None:
+    try:
+        host = urlsplit(url).netloc
+    except ValueError as error:
+        raise http.client.InvalidURL from error
+    if "@" in host:
+        raise ValueError("it holds a user or a password, which medx sends to nobody")
+
+
 def _reason(error: Exception) -> str:
+    if isinstance(error, http.client.InvalidURL):  # it may repeat the address with all its secrets
+        return "that is no valid address"
     if isinstance(error, urllib.error.HTTPError):
         return f"the server answered {error.code}"
     if isinstance(error, urllib.error.URLError):

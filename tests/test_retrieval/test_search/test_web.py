@@ -109,3 +109,18 @@ def test_what_is_an_address():
     assert not is_url("httpx.png")
     assert shown_url("https://me:pw@a.b:81/c.png?key=1#x") == "https://a.b:81/c.png"
     assert shown_url("https://a.b:port/c.png") == "a web address that cannot be read"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://nina:hush@127.0.0.1/a.png",
+        "http://nina:hush\u2100@127.0.0.1/a.png",
+        "http://127.0.0.1/a b.png?token=hush",
+        "http://[hush/a.png",
+    ],
+)
+def test_no_secret_of_an_address_is_told(online, url):
+    with pytest.raises(InputError, match="cannot be fetched") as raised:
+        fetch_image(url)
+    assert "hush" not in f"{raised.value} {raised.value.hint}"
