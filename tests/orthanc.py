@@ -1,7 +1,8 @@
 """A real Orthanc for tests, in a network of its own because it listens on every interface.
 
 ``beside_orthanc`` starts this file again inside ``unshare -n``; there it brings the loopback up,
-starts Orthanc, stores DICOM files by STOW-RS and runs ``medx`` commands against it.
+starts Orthanc, stores DICOM files by STOW-RS and runs ``medx`` commands against it. ``GET`` and a
+path below ``/dicom-web`` asks the server itself.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ def beside_orthanc(folder: Path, stored: Path, commands: list[list[str]]) -> lis
     Args:
         folder: Where Orthanc keeps its database.
         stored: Folder of DICOM files.
-        commands: Arguments of each command; ``URL`` stands for the server's address.
+        commands: Arguments of each command; ``URL`` stands for the server's address. Or ``GET``
+            and a path, for what DICOMweb answers in JSON.
     """
     env = {k: v for k, v in os.environ.items() if "proxy" not in k.lower() and "OFFLINE" not in k}
     env["PATH"] += ":/usr/sbin"
@@ -85,6 +87,9 @@ def _store(files: list[Path]) -> None:
 
 
 def _run(args: list[str]) -> dict:
+    if args[0] == "GET":
+        with urllib.request.urlopen(URL + args[1], timeout=30) as answer:
+            return {"exit_code": 0, "stdout": answer.read().decode(), "stderr": ""}
     ran = subprocess.run(
         [sys.executable, "-m", "medx.cli", *(URL if a == "URL" else a for a in args)],
         capture_output=True,

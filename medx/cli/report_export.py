@@ -13,9 +13,13 @@ from medx.core.errors import CheckpointError, MedxError
 from reportgen.exports.formats import EXPORTERS
 
 if TYPE_CHECKING:
-    from medx.core.values import HeatMap
+    from medx.core.images import Pixels
+    from medx.core.values import HeatMap, Prediction
     from reportgen.exports.material import Material
     from reportgen.report import Report
+
+#: Devices and precisions move a probability less; another classifier moves it more.
+SAME_PROBABILITY = 0.01
 
 
 def export(
@@ -105,26 +109,37 @@ def _heatmap(
     if prediction is None or material.pixels is None:
         return None
     try:
-        from classify.explanation.heatmaps import explain_images
-        from classify.predict import load_classifier
-        from classify.runs import find_train_run
-
-        folder = find_train_run(report.evidence.dataset, run or prediction.classifier)
-        classifier = load_classifier(folder, device=device)
-        if prediction.label not in classifier.classes:
-            raise CheckpointError(
-                f"{folder} does not know the class {prediction.label!r}",
-                hint="pass the run of the report's classifier as --run",
-            )
-        (found,) = explain_images(
-            classifier,
-            [report.image_id],
-            classifier.fit(material.pixels)[None],
-            target=classifier.classes.index(prediction.label),
-        )
+        return _explain(report.evidence.dataset, prediction, material.pixels, run, device)
     except MedxError as error:
         if required or run is not None:
             raise
-        note(f"without heat-map: {error}; {error.hint}" if error.hint else f"no heat-map: {error}")
+        note(f"no heat-map: {error}" + (f" ({error.hint})" if error.hint else ""))
         return None
+
+
+def _explain(
+    dataset: str, prediction: Prediction, pixels: Pixels, run: str | None, device: str
+) -> HeatMap:
+    from classify.explanation.heatmaps import explain_images
+    from classify.predict import load_classifier
+    from classify.runs import find_train_run
+
+    folder = find_train_run(dataset, run or prediction.classifier)
+    classifier = load_classifier(folder, device=device)
+    (again,) = classifier.predict([prediction.id], [pixels])
+    differences = [
+        abs(again.probabilities.get(name, 2.0) - probability)
+        for name, probability in prediction.probabilities.items()
+    ]
+    if max(differences) > SAME_PROBABILITY:
+        raise CheckpointError(
+            f"{folder} is not the classifier the report leans on: it predicts something else",
+            hint="pass that classifier's run as --run",
+        )
+    (found,) = explain_images(
+        classifier,
+        [prediction.id],
+        classifier.fit(pixels)[None],
+        target=classifier.classes.index(prediction.label),
+    )
     return found
