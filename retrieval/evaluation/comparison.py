@@ -20,7 +20,7 @@ from retrieval.encoders.base import Encoder, Fingerprint
 from retrieval.evaluation.comparison_figure import save_comparison_figure
 from retrieval.evaluation.evaluate import measure_index
 from retrieval.evaluation.figure_rows import MeasuredProtocol
-from retrieval.evaluation.ledger import count_evaluations, record_evaluation
+from retrieval.evaluation.ledger import datasets_met, enter_look
 from retrieval.evaluation.measures import MeasureName
 from retrieval.evaluation.results import ProtocolResult, Scope, Task, short_name
 from retrieval.index.gallery_index import GalleryIndex
@@ -85,6 +85,7 @@ class ComparisonResult(Value):
 
     schema_version: int = 1
     dataset: str
+    datasets: tuple[str, ...] = Field(description="All whose images were looked at.")
     synthetic: bool
     split: str
     seed: int
@@ -128,6 +129,7 @@ def compare_indexes(
     description = contenders[0].index.description
     return ComparisonResult(
         dataset=description.dataset,
+        datasets=datasets_met(contenders[0].index, config.split),
         synthetic=description.synthetic,
         split=config.split,
         seed=config.seed,
@@ -150,10 +152,10 @@ def save_comparison(result: ComparisonResult, run_dir: Path) -> ComparisonResult
         CheckpointError: When the ledger is damaged.
     """
     encoders = {str(entry.encoder): entry.encoder for entry in result.indexes}
-    if result.split in ("test", "all"):
-        for encoder in encoders.values():
-            record_evaluation(encoder, result.dataset, result.split, run_dir)
-    looks = {name: count_evaluations(e, result.dataset) for name, e in encoders.items()}
+    looks = {
+        name: enter_look(encoder, result.datasets, result.split, run_dir)
+        for name, encoder in encoders.items()
+    }
     indexes = [
         entry.model_copy(update={"test_evaluations": looks[str(entry.encoder)]})
         for entry in result.indexes

@@ -13,7 +13,7 @@ from retrieval.encoders.base import Encoder
 from retrieval.evaluation.figure_rows import MeasuredProtocol
 from retrieval.evaluation.figures import save_precision_figure
 from retrieval.evaluation.images import evaluate_images
-from retrieval.evaluation.ledger import count_evaluations, record_evaluation
+from retrieval.evaluation.ledger import datasets_met, enter_look
 from retrieval.evaluation.results import EvaluationResult, ProtocolResult
 from retrieval.evaluation.texts import evaluate_texts
 from retrieval.evaluation.wrong_neighbour_page import save_wrong_neighbours
@@ -43,6 +43,7 @@ def evaluate_index(
         encoder=description.encoder,
         encoder_reason=encoder.reason,
         dataset=description.dataset,
+        datasets=datasets_met(index, config.split),
         synthetic=description.synthetic,
         split=config.split,
         seed=config.seed,
@@ -93,9 +94,7 @@ def save_evaluation(
     Raises:
         CheckpointError: When the ledger is damaged.
     """
-    if result.split in ("test", "all"):
-        record_evaluation(result.encoder, result.dataset, result.split, run_dir)
-    looks = count_evaluations(result.encoder, result.dataset)
+    looks = enter_look(result.encoder, result.datasets, result.split, run_dir)
     page = save_wrong_neighbours(index, result, run_dir, data_dir=data_dir) if index else None
     placed = result.model_copy(
         update={

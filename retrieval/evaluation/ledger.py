@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from medx.core import settings
 from medx.core.ledger import LEDGER_FILE, append_entry, read_entries
 from retrieval.encoders.base import Fingerprint
+from retrieval.index.gallery_index import GalleryIndex
+
+
+def datasets_met(index: GalleryIndex, split: str) -> tuple[str, ...]:
+    """Return the names of the datasets whose images of a split an index holds."""
+    names, first = index.items.column("dataset"), index.description.dataset
+    return tuple(dict.fromkeys(names[row] or first for row in index.items.split_rows(split)))
+
+
+def enter_look(encoder: Fingerprint, datasets: Sequence[str], split: str, run_dir: Path) -> int:
+    """Enter a look, if it was one at test images; return how many there were, at most of a dataset.
+
+    Raises:
+        CheckpointError: When the ledger is damaged.
+    """
+    if split in ("test", "all"):
+        for dataset in datasets:
+            record_evaluation(encoder, dataset, split, run_dir)
+    return max(count_evaluations(encoder, dataset) for dataset in datasets)
 
 
 def record_evaluation(encoder: Fingerprint, dataset: str, split: str, run_dir: Path) -> None:

@@ -153,6 +153,7 @@ class EvaluationResult(Value):
     encoder: Fingerprint
     encoder_reason: str
     dataset: str
+    datasets: tuple[str, ...] = Field(description="All whose images were looked at.")
     synthetic: bool
     split: str
     seed: int

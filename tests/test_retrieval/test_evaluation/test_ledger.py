@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from test_retrieval.toy_encoder import ToyEncoder
 
@@ -6,6 +8,8 @@ from medx.core.ledger import read_entries
 from retrieval.config import EvaluateConfig
 from retrieval.evaluation.evaluate import evaluate_index, save_evaluation
 from retrieval.evaluation.ledger import count_evaluations, ledger_path, record_evaluation
+from retrieval.index.gallery_index import GalleryIndex
+from retrieval.index.items import Items
 
 
 def test_looks_are_counted_by_encoder_and_dataset(tmp_path):
@@ -23,6 +27,24 @@ def test_only_looks_at_the_test_split_are_written(toy_index, toy, tmp_path):
         result = evaluate_index(toy_index, toy, EvaluateConfig(split=split, top_ks=(1,)))
         assert save_evaluation(result, tmp_path / split).test_evaluations == expected
     assert [entry["split"] for entry in read_entries(ledger_path())] == ["test", "all"]
+
+
+def test_every_dataset_whose_test_images_are_met_is_written(toy_index, toy, tmp_path):
+    items = toy_index.items.to_list()
+    items[::2] = [replace(item, dataset="more") for item in items[::2]]
+    index = GalleryIndex.from_embeddings(
+        toy_index.embeddings(), Items.from_items(items), toy_index.description
+    )
+    first = toy_index.description.dataset
+    expected = set()
+    for split in ("val", "test"):
+        met = {item.dataset or first for item in items if item.split == split}
+        expected |= met if split == "test" else set()
+        result = evaluate_index(index, toy, EvaluateConfig(split=split, top_ks=(1,)))
+        assert set(result.datasets) == met
+        save_evaluation(result, tmp_path / split)
+    assert len(expected) == 2
+    assert {entry["dataset"] for entry in read_entries(ledger_path())} == expected
 
 
 def test_a_damaged_ledger_is_not_counted_as_empty(toy):
