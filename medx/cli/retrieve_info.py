@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from medx.cli.options import JsonOption
 from medx.cli.retrieve_options import BackendOption, IndexArgument, UriOption
-from medx.cli.retrieve_tables import describe_kind
+from medx.cli.retrieve_tables import describe_kind, describe_splits
 from retrieval.config import GalleryConfig
 
 
@@ -28,7 +28,7 @@ def info(
     print_table(
         (
             ("images", f"{about.count}{made_up}"),
-            ("splits", ", ".join(f"{name} {n}" for name, n in about.splits.items())),
+            ("splits", describe_splits(about.splits)),
             ("encoder", about.encoder),
             ("weights", about.encoder_weights or "in their usual place"),
             ("kind", describe_kind(about.kind, about.tuning)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from medx.cli.options import JsonOption
 from medx.cli.retrieve_encoders import WORDS
+from medx.cli.retrieve_tables import describe_splits
 
 
 def list_indexes(json: JsonOption = False) -> None:
@@ -23,14 +24,15 @@ def list_indexes(json: JsonOption = False) -> None:
     if not listing.indexes:
         print_line(f"no index in {listing.index_dir} yet: medx retrieve build")
         return
+    troubled = any(index.problem for index in listing.indexes)
     print_table(
         (
-            (i.name, i.encoder, i.dataset, {True: "yes", False: "no"}.get(bool(i.synthetic)),
-             i.count, ", ".join(f"{s} {n}" for s, n in (i.splits or {}).items()),
-             i.kind, i.segments, i.removed, file_size(i.megabytes * 1e6), i.problem or "")
+            (i.name, i.encoder, f"{i.dataset} (synthetic)" if i.synthetic else i.dataset, i.count,
+             describe_splits(i.splits or {}), i.kind, file_size(i.megabytes * 1e6),
+             *([i.problem or ""] if troubled else []))
             for i in listing.indexes
         ),
-        columns=("index", "encoder", "dataset", "synthetic", "images", "splits", "kind", "segments",
-                 "removed", "size", "problem"),
+        columns=("index", "encoder", "dataset", "images", "splits", "kind", "size",
+                 *(["problem"] if troubled else [])),
         title=f"indexes in {listing.index_dir}",
     )  # fmt: skip

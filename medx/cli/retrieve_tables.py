@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,6 +15,11 @@ def describe_kind(kind: str, tuning: Tuning | None) -> str:
     if tuning is not None:
         return str(tuning)
     return f"{kind}: {'every search is exact' if kind == 'flat' else 'its recall is not measured'}"
+
+
+def describe_splits(splits: Mapping[str, int]) -> str:
+    """Return how many images each split holds, such as ``train 60, no split 3``."""
+    return ", ".join(f"{'no split' if name == '-' else name} {n}" for name, n in splits.items())
 
 
 def print_search(result: SearchResult, *, json: bool) -> None:

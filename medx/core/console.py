@@ -113,7 +113,7 @@ def print_table(
 
     # Rich reads plain strings as markup; labels and queries are people's own words.
     table = Table(
-        *(Column(Text(column)) for column in columns),
+        *(Column(Text(column), overflow="fold") for column in columns),
         title=None if title is None else Text(title),
         title_justify="left",
         box=box.SIMPLE_HEAD,

@@ -114,6 +114,11 @@ class IndexDescription(Value):
         )
         return (first, *self.also)
 
+    @property
+    def datasets(self) -> str:
+        """The names of all datasets whose images are here, the one it was built from first."""
+        return ", ".join(dict.fromkeys(origin.name for origin in self.origins))
+
     def origin(self, dataset: str | None) -> DatasetOrigin:
         """Return the origin of an item by its ``dataset``; None is the first."""
         found = [origin for origin in self.origins if origin.name == dataset]

@@ -65,7 +65,7 @@ def _describe(index_dir: Path) -> IndexEntry:
     return IndexEntry(
         name=index_dir.name,
         encoder=str(about.encoder),
-        dataset=about.dataset,
+        dataset=about.datasets,
         synthetic=about.synthetic,
         count=about.count,
         splits=about.splits,

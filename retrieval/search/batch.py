@@ -103,7 +103,7 @@ def summarise(
         failed=tuple(failed),
         output=str(output),
         index=gallery.index.name,
-        dataset=description.dataset,
+        dataset=description.datasets,
         synthetic=description.synthetic,
         encoder=description.encoder.name,
     )

@@ -148,7 +148,7 @@ def _result(
         encoder=description.encoder.name,
         encoder_fingerprint=description.encoder.weights_sha256[:16],
         encoder_reason=reason,
-        dataset=description.dataset,
+        dataset=description.datasets,
         synthetic=description.synthetic,
         split=config.split,
         where=config.where,

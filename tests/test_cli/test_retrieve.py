@@ -120,7 +120,18 @@ def test_list_shows_encoders_and_indexes(toy, cli):
     indexes = {index["name"]: index for index in listing["indexes"]}
     assert indexes["two-toy"]["splits"] == {"train": 60, "val": 60, "test": 60}
     assert "damaged" in indexes["broken"]["problem"]
-    assert "two-toy" in cli("retrieve", "list").stdout
+    table = cli("retrieve", "list").stdout
+    assert "two (synthetic)" in table
+    assert "damaged" in table.partition("problem")[2]
+
+
+def test_no_name_in_a_list_is_cut(cli, two_class):
+    name = "chest-" * 20
+    built = cli("retrieve", "build", "--dataset", two_class, "--encoder", "toy", "--name", name)
+    assert built.exit_code == 0
+    listed = cli("retrieve", "list").stdout
+    assert "…" not in listed.partition("indexes in")[2]
+    assert "problem" not in listed
 
 
 def test_list_without_indexes(cli, tmp_path, monkeypatch):

@@ -53,6 +53,10 @@ def test_add_another_dataset(built, tmp_path):
     info = built("retrieve", "info", "two-toy", "--json").json
     assert [origin["name"] for origin in info["origins"]] == ["two", "other"]
     assert "dataset" in info["columns"]
+    listed = built("retrieve", "list", "--json").json["indexes"][0]
+    assert listed["dataset"] == "two, other"
+    title = built("retrieve", "text-search", "x", "--index", "two-toy").stdout
+    assert "among 189 SYNTHETIC images of two, other" in " ".join(title.split())
     only = ("--where", "dataset = 'other'", "--top-k", 8)
     query = "other/test-normal-000"
     found = built("retrieve", "image-search", query, "--index", "two-toy", "--json", *only).json
