@@ -8,14 +8,12 @@ the val split; no training at all is one of the candidates. The test split is no
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from pydantic import Field
 from safetensors.numpy import save_file
 
@@ -26,13 +24,13 @@ from medx.core.errors import InputError
 from medx.core.files import atomic_path, write_text
 from medx.core.runs import now
 from medx.core.settings import DISCLAIMER
-from medx.core.training import one_cycle
 from medx.core.values import Interval, Value
 from retrieval.config import AdaptConfig
 from retrieval.encoders.adapted import (
     ABOUT_FILE,
     AdaptedEncoder,
     AdapterDescription,
+    adapted_name,
 )
 from retrieval.encoders.adapter_head import HEAD_FILE, AdapterHead
 from retrieval.encoders.base import Embeddings, Encoder, Fingerprint
@@ -40,12 +38,12 @@ from retrieval.evaluation.bootstrap import mean_interval
 from retrieval.evaluation.image_queries import ImageQueries, groups_of, labelled
 from retrieval.evaluation.measures import Measure
 from retrieval.evaluation.ranking import check_top_k
-from retrieval.evaluation.relevance import Relevance
+from retrieval.index.description import load_description
 from retrieval.index.gallery_index import GalleryIndex
-from retrieval.index.locate import index_name
+from retrieval.index.locate import DESCRIPTION_FILE, index_name
 from retrieval.training.adapted_texts import TextChoice, choose_text_route
 from retrieval.training.adapter_model import AdapterModel
-from retrieval.training.contrast import contrast
+from retrieval.training.adapter_training import train_adapter
 
 HISTORY_FILE = "metrics.json"
 
@@ -113,11 +111,13 @@ def adapt_encoder(
 
     Raises:
         IndexMismatchError: When another encoder made the index.
-        InputError: When train or val has too few labelled images or classes.
+        InputError: When train or val has too few labelled images or classes, or the index of the
+            adapted images would take the place of another encoder's.
     """
     config = config or AdaptConfig()
     started = time.perf_counter()
     index.check_encoder(encoder)
+    _check_free(_index_dir(index, folder), folder)
     train = _labelled_split(index, "train")
     judge = _judge(index, config)
     labels = [str(index.items.column("label")[row]) for row in train]
@@ -137,7 +137,7 @@ def adapt_encoder(
         warn(message)
     result = AdaptResult(
         folder=str(folder),
-        index=_save_index(index, adapted, best),
+        index=_save_index(index, adapted, best, folder),
         encoder=adapted.fingerprint,
         base=encoder.fingerprint,
         dataset=index.description.dataset,
@@ -190,7 +190,9 @@ def _best_epoch(
     first = AdaptEpoch(epoch=0, loss=None, val_precision=float(judge.values(None).mean()))
     epochs = [first]
     with progress_bar("adapting", config.epochs) as progress:
-        for number, loss in enumerate(_train(model, embeddings, labels, config, device), start=1):
+        for number, loss in enumerate(
+            train_adapter(model, embeddings, labels, config, device), start=1
+        ):
             head = AdapterHead(model.arrays())
             precision = float(judge.values(head).mean())
             if precision > _best(epochs).val_precision:
@@ -204,45 +206,6 @@ def _best_epoch(
 
 def _best(epochs: list[AdaptEpoch]) -> AdaptEpoch:
     return max(epochs, key=lambda e: (e.val_precision, -e.epoch))
-
-
-def _train(
-    model: AdapterModel,
-    embeddings: Embeddings,
-    labels: list[str],
-    config: AdaptConfig,
-    device: str,
-) -> Iterator[float]:
-    """Yield the mean loss of every epoch."""
-    optimizer = torch.optim.AdamW(
-        model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
-    )
-    inputs = torch.from_numpy(embeddings).to(device)
-    relevance = Relevance(labels)
-    _, member = np.unique(labels, return_inverse=True)
-    weights = 1.0 / np.bincount(member)[member]
-    steps = max(1, len(labels) // config.batch_size)
-    rng = np.random.default_rng(config.seed)
-    for epoch in range(config.epochs):
-        model.train()
-        losses = []
-        for step in range(steps):
-            rate = one_cycle(epoch * steps + step, config.epochs * steps, config.learning_rate)
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            rows = rng.choice(len(labels), config.batch_size, p=weights / weights.sum())
-            outputs = model(inputs[torch.from_numpy(rows).to(device)])
-            # An image drawn twice must not be its own positive.
-            itself = torch.from_numpy(rows[:, None] == rows).to(device)
-            alike = torch.from_numpy(relevance.between(rows, rows[None, :])).to(device) & ~itself
-            logits = (outputs @ outputs.T / config.temperature).masked_fill(itself, -1e4)
-            loss = contrast(logits, alike)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            losses.append(loss.item())
-        model.eval()
-        yield float(np.mean(losses))
 
 
 def _save(
@@ -267,9 +230,27 @@ def _save(
     write_text(folder / ABOUT_FILE, about.model_dump_json(indent=2) + "\n")
 
 
-def _save_index(index: GalleryIndex, adapted: AdaptedEncoder, head: AdapterHead) -> str:
+def _index_dir(index: GalleryIndex, folder: Path) -> Path:
+    return settings.index_dir() / index_name(index.description.dataset, adapted_name(folder))
+
+
+def _check_free(index_dir: Path, folder: Path) -> None:
+    """Raise ``InputError`` when an index that another encoder made is there."""
+    if not (index_dir / DESCRIPTION_FILE).is_file():
+        return
+    held = load_description(index_dir)
+    if held.encoder_weights != str(folder.resolve()):
+        raise InputError(
+            f"index {index_dir.name} is there already, by {held.encoder_weights or held.encoder}",
+            hint="choose another --name, or an --output that ends in another name",
+        )
+
+
+def _save_index(
+    index: GalleryIndex, adapted: AdaptedEncoder, head: AdapterHead, folder: Path
+) -> str:
     """Put what is indexed through the head, so that no image is embedded again; return its name."""
-    index_dir = settings.index_dir() / index_name(index.description.dataset, adapted.name)
+    index_dir = _index_dir(index, folder)
     changes = {
         "name": index_dir.name,
         "encoder": adapted.fingerprint,

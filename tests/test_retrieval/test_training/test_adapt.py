@@ -220,3 +220,17 @@ def test_from_the_command_line(cli, two_class, tmp_path):
     assert [hit["label"] for hit in found.json["hits"]] == ["pneumonia"] * 3
     with pytest.raises(InputError, match="already holds a run"):
         create_run_dir("retrieve", "adapt", name="mine")
+
+
+def test_the_index_of_another_adapted_encoder_stays(toy_index, toy, tmp_path):
+    index = hidden_classes(toy_index)
+    quick = replace(QUICK, epochs=1)
+    first = adapt_encoder(index, toy, tmp_path / "one" / "best", quick)
+    path = settings.index_dir() / first.index / "index.json"
+    before = path.read_bytes()
+    with pytest.raises(InputError, match=r"is there already, by .*one/best") as raised:
+        adapt_encoder(index, toy, tmp_path / "two" / "best", quick)
+    assert "--name" in raised.value.hint
+    assert path.read_bytes() == before
+    assert not (tmp_path / "two").exists()
+    adapt_encoder(index, toy, tmp_path / "one" / "best", quick)
