@@ -25,6 +25,7 @@ from medx.cli.options import (
     given_options,
 )
 from medx.cli.report_export import export
+from medx.cli.report_label import label
 from medx.core.device import Device
 from medx.core.errors import InputError
 from medx.core.words import many
@@ -36,9 +37,11 @@ if TYPE_CHECKING:
     from reportgen.report_set import ReportSet
 
 app = typer.Typer(
-    help="Write draft reports, export them; see the prompts they come from.", no_args_is_help=True
+    help="Write draft reports, label and export them; see the prompts they come from.",
+    no_args_is_help=True,
 )
 app.command()(export)
+app.command()(label)
 
 ALL = "all"
 _STRATEGY_HELP = (

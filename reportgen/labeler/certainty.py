@@ -16,7 +16,7 @@ def judge(sentence: Sentence, target: Target) -> None:
     """Set status, cues and ``stated`` of a phrase that names a finding."""
     before = [cue for cue in sentence.phrases if _holds_before(sentence, cue, target)]
     after = [cue for cue in sentence.phrases if _holds_after(sentence, cue, target)]
-    elsewhere = [cue for cue in sentence.phrases if cue.has("elsewhere")]
+    elsewhere = [cue for cue in sentence.phrases if _speaks_elsewhere(sentence, cue, target)]
     asked = [cue for cue in before if cue.has("asked_before", "history_before")] + elsewhere
     if asked:
         target.stated = False
@@ -29,6 +29,13 @@ def judge(sentence: Sentence, target: Target) -> None:
     status, cue = deciding
     target.status = status
     target.cues.append(sentence.written(cue))
+
+
+def _speaks_elsewhere(sentence: Sentence, cue: Phrase, target: Target) -> bool:
+    """Return True when the finding and words such as "archived image" share a clause."""
+    first, last = min(target.end, cue.end), max(target.start, cue.start)
+    apart = any(p.has("contrast") for p in sentence.between(first, last))
+    return cue.has("elsewhere") and not apart
 
 
 def _deciding(before: list[Phrase], after: list[Phrase]) -> tuple[Status, Phrase] | None:

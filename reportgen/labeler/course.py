@@ -12,7 +12,7 @@ from reportgen.labeler.sentence import Sentence, Target
 
 _ZONE_WORDS = 6
 #: What is uncertain after one of these is an explanation of it.
-_SIGNS = frozenset({Finding.lung_opacity, Finding.consolidation, Finding.pleural_effusion})
+_SIGNS = frozenset({Finding.lung_opacity, Finding.consolidation})
 _BREAKS = (
     "contrast", "negated_before", "negated_after", "removed_before", "uncertain_before", "meaning",
     "uncertain_after", "asked_before", "history_before",
@@ -192,10 +192,14 @@ def _listed(sentence: Sentence, first: tuple[int, int], second: tuple[int, int])
     plain = not any(
         sentence.is_word(i, "verbs") or sentence.is_word(i, "prepositions") for i in gap
     )
-    stops = ("contrast", "negated_before", "negated_after", "change")
-    both_ways = [p for p in sentence.between(first[1], second[0]) if p.has(*stops)]
+    stops = ("contrast", "negated_before", "negated_after", "uncertain_before", "change")
+    stopped = [
+        p
+        for p in sentence.between(first[1], second[0])
+        if p.has(*stops) and sentence.words[p.start] not in ("versus", "vs")
+    ]
     with_ = any(sentence.words[i] == "with" for i in gap)
-    return joined and plain and not both_ways and not (with_ and not _linked(sentence, gap))
+    return joined and plain and not stopped and not (with_ and not _linked(sentence, gap))
 
 
 def _linked(sentence: Sentence, gap: range) -> bool:
@@ -215,7 +219,7 @@ def _share_meanings(
         if own.placed or not earlier:
             continue
         means = any(p.has("meaning") for p in sentence.between(earlier[-1].end, target.start))
-        signs = [t for t in earlier if t.finding in _SIGNS]
+        signs = [t for t in earlier if t.finding in _SIGNS or t.fixed]
         if means:
             own.share_place(found[earlier[-1].start, earlier[-1].end])
         elif signs and target.status is Status.uncertain:
