@@ -13,9 +13,9 @@ from retrieval.encoders.base import Fingerprint, normalize
 from retrieval.encoders.compact import CompactEncoder
 from retrieval.index.commit import changing
 from retrieval.index.description import IndexDescription
-from retrieval.index.gallery_index import describe
 from retrieval.index.items import Item, Items
 from retrieval.index.segment import write_segment
+from retrieval.index.state import describe
 
 DATASET = "pneumoniamnist"
 QUERIES = 1000

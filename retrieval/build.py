@@ -19,13 +19,13 @@ from retrieval.embedding.embed import embed_dataset
 from retrieval.embedding.result import EmbeddedImages, SkippedImage
 from retrieval.encoders.base import Embeddings, Encoder, Fingerprint
 from retrieval.index.accelerate import accelerate
-from retrieval.index.commit import changing
+from retrieval.index.commit import changing, check_replaceable
 from retrieval.index.description import IndexDescription
-from retrieval.index.gallery_index import check_replaceable, describe
 from retrieval.index.items import Items
 from retrieval.index.kinds import Kind, resolve_kind
 from retrieval.index.origin import dataset_digest, dataset_source, item_of
 from retrieval.index.segment import write_segment
+from retrieval.index.state import describe
 from retrieval.index.tuning import Tuning
 from retrieval.milvus.place import MilvusPlace
 from retrieval.place import Place, holds_index, load_description_at

@@ -94,6 +94,18 @@ def is_index_file(name: str) -> bool:
     return name in (DESCRIPTION_FILE, LOCK_FILE) or _OURS.fullmatch(name) is not None
 
 
+def check_replaceable(index_dir: Path) -> None:
+    """Raise ``InputError`` when ``index_dir`` is there and holds anything but an index."""
+    if index_dir.is_file():
+        raise InputError(f"{index_dir} is a file", hint="name a folder that is not there yet")
+    strange = [p.name for p in index_dir.glob("*") if not is_index_file(p.name)]
+    if strange:
+        raise InputError(
+            f"{index_dir} holds other files ({strange[0]}), it would be replaced as a whole",
+            hint="name a folder that is empty or not there yet",
+        )
+
+
 def unnamed_files(index_dir: Path, description: IndexDescription) -> list[Path]:
     """Return the files of an index that its state does not name: left by a crash, or on their way.
 

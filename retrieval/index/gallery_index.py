@@ -15,15 +15,15 @@ import numpy as np
 import numpy.typing as npt
 
 from medx.core.errors import IndexMismatchError, InputError
-from medx.core.runs import now
 from medx.core.values import Hit
 from retrieval.encoders.base import Embeddings, Encoder, normalize
 from retrieval.index.accelerate import accelerate
 from retrieval.index.accelerators import Accelerator
-from retrieval.index.commit import changing, is_index_file
+from retrieval.index.commit import changing, check_replaceable
 from retrieval.index.description import IndexDescription, load_description
 from retrieval.index.items import Items
 from retrieval.index.segment import Segment, write_segment
+from retrieval.index.state import describe
 from retrieval.index.vectors import FlatVectors
 
 #: How often a reader looks again when the index changes just while it is opened.
@@ -296,35 +296,3 @@ class GalleryIndex:
                 f"that can be found{only}",
                 hint=f"use --top-k {available} or less" if available > 0 else none,
             )
-
-
-def check_replaceable(index_dir: Path) -> None:
-    """Raise ``InputError`` when ``index_dir`` is there and holds anything but an index."""
-    if index_dir.is_file():
-        raise InputError(f"{index_dir} is a file", hint="name a folder that is not there yet")
-    strange = [p.name for p in index_dir.glob("*") if not is_index_file(p.name)]
-    if strange:
-        raise InputError(
-            f"{index_dir} holds other files ({strange[0]}), it would be replaced as a whole",
-            hint="name a folder that is empty or not there yet",
-        )
-
-
-def describe(description: IndexDescription, segments: Sequence[Segment]) -> IndexDescription:
-    """Return what an index says of itself once it holds ``segments``, all of them on disk.
-
-    Raises:
-        ValueError: When two of its rows have one id.
-    """
-    items = Items.concat([segment.items for segment in segments])
-    items.check_unique()
-    return description.model_copy(
-        update={
-            "generation": description.generation + 1,
-            "count": len(items),
-            "splits": items.splits,
-            "kind": max(segments, key=len).kind if segments else "flat",
-            "segments": tuple(segment.entry for segment in segments),
-            "changed": now(),
-        }
-    )

@@ -6,9 +6,9 @@ import time
 
 from retrieval.index.accelerate import accelerate
 from retrieval.index.description import total_bytes
-from retrieval.index.gallery_index import describe
 from retrieval.index.kinds import AUTO, resolve_kind
 from retrieval.index.segment import write_segment
+from retrieval.index.state import describe
 from retrieval.milvus.place import MilvusPlace
 from retrieval.place import Place
 from retrieval.store.opening import changing_index

@@ -12,13 +12,14 @@ from medx.core.errors import IndexMismatchError, InputError
 from medx.core.runs import now
 from medx.core.words import many
 from retrieval.encoders.base import Embeddings
-from retrieval.index.commit import changing
+from retrieval.index.commit import changing, check_replaceable
 from retrieval.index.description import IndexDescription
-from retrieval.index.gallery_index import GalleryIndex, check_replaceable, describe
+from retrieval.index.gallery_index import GalleryIndex
 from retrieval.index.items import Items
 from retrieval.index.locate import DESCRIPTION_FILE
 from retrieval.index.origin import joined, with_origin
 from retrieval.index.segment import write_segment
+from retrieval.index.state import describe
 from retrieval.store.intake import Intake
 from retrieval.store.results import ChangeResult
 from retrieval.store.tracked import tracked_batches

@@ -13,9 +13,10 @@ import numpy.typing as npt
 from retrieval.encoders.base import Embeddings
 from retrieval.index.commit import Change, changing
 from retrieval.index.description import IndexDescription, load_description
-from retrieval.index.gallery_index import GalleryIndex, describe
+from retrieval.index.gallery_index import GalleryIndex
 from retrieval.index.items import Items
 from retrieval.index.segment import Segment, write_segment, write_tombstones
+from retrieval.index.state import describe
 from retrieval.milvus.place import MilvusPlace
 from retrieval.place import Place
 
