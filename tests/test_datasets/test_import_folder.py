@@ -1,4 +1,5 @@
 import pytest
+from test_datasets.dicom_files import write_dicom
 from test_datasets.layouts import write_folders, write_image
 
 from medx.core.errors import InputError
@@ -59,6 +60,17 @@ def test_hidden_and_foreign_files_are_not_images(tmp_path):
     write_folders(tmp_path, "A/1.png", "B/2.png", ".cache/A/3.png", "__MACOSX/A/4.png", "A/._1.png")
     (tmp_path / "A" / "notes.txt").write_text("x")
     assert sorted(by_path(import_folder(tmp_path, NONE))) == ["A/1.png", "B/2.png"]
+
+
+def test_dicom_without_a_suffix_is_an_image(tmp_path):
+    write_folders(tmp_path, "A/1.png", "B/2.png")
+    for name in ("A/IM0001", "B/1.2.840.99", "DICOMDIR"):
+        write_dicom(tmp_path / name)
+    (tmp_path / "A" / "notes").write_text("no image")
+    found = import_folder(tmp_path, ImportOptions()).records
+    assert {(record.path, record.label) for record in found} == {
+        ("A/1.png", "A"), ("A/IM0001", "A"), ("B/2.png", "B"), ("B/1.2.840.99", "B"),
+    }  # fmt: skip
 
 
 def test_equal_names_get_ids_that_differ(tmp_path):

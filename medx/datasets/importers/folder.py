@@ -14,6 +14,7 @@ from medx.datasets.importers.base import (
     split_missing,
     with_unique_ids,
 )
+from medx.datasets.importers.dicom_records import has_preamble
 from medx.datasets.manifest import Record
 
 #: How people spell the three splits.
@@ -90,5 +91,12 @@ def _walk(root: Path) -> Iterator[str]:
         folders[:] = [name for name in folders if not name.startswith((".", "__MACOSX"))]
         below = PurePosixPath(Path(folder).relative_to(root).as_posix())
         for name in files:
-            if Path(name).suffix.lower() in IMAGE_SUFFIXES and not name.startswith("."):
+            if not name.startswith(".") and _is_image(Path(folder, name)):
                 yield str(below / name)
+
+
+def _is_image(path: Path) -> bool:
+    """Return whether a file is one by its name, or DICOM, which archives name freely."""
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        return True
+    return path.name != "DICOMDIR" and path.is_file() and has_preamble(path)
