@@ -10,8 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pydicom
+from pydicom.config import RAISE
+from pydicom.datadict import keyword_for_tag
 from pydicom.dataset import Dataset
+from pydicom.valuerep import validate_value
 
+from medx.core.console import warn
 from medx.core.errors import InputError
 from medx.core.images import Pixels, count_frames, read_image
 from medx.core.quiet import quiet
@@ -71,12 +75,14 @@ def read_study(path: Path, frame: int) -> Study:
     try:
         with quiet():
             header = pydicom.dcmread(path, stop_before_pixels=True)
-            _decode(header)
+            dropped = _clean(header)
     except Exception:  # pydicom's messages may quote what names the patient
         raise InputError(
             f"{path} is no DICOM file that can be read: there is no study to refer to",
             hint="pass the DICOM file as --source, or take the format pdf, html, md or fhir",
         ) from None
+    if dropped:
+        warn(f"not taken from {path.name}, for DICOM forbids their values: {', '.join(dropped)}")
     missing = [keyword for keyword in STUDY_UIDS if not header.get(keyword)]
     if missing:
         raise InputError(
@@ -90,7 +96,31 @@ def read_study(path: Path, frame: int) -> Study:
     return Study(header=header, frame=frame + 1 if frames > 1 else None)
 
 
-def _decode(header: Any) -> None:
-    """Turn texts of any character set into Unicode, which exports are written in."""
+def _clean(header: Any) -> list[str]:
+    """Turn texts into Unicode and drop what is private or breaks DICOM; return what broke it.
+
+    What archives file by is kept as it stands as far as it can be read.
+    """
+    dropped = []
+    for tag in list(header.keys()):
+        if tag.is_private or not _is_sound(header, tag):
+            del header[tag]
+            if not tag.is_private:
+                dropped.append(keyword_for_tag(tag) or str(tag))
     header.decode()
     header.SpecificCharacterSet = "ISO_IR 192"
+    return dropped
+
+
+def _is_sound(header: Any, tag: Any) -> bool:
+    try:
+        element = header[tag]
+        if element.VR == "SQ" or element.is_empty or element.keyword in MAY_BE_EMPTY:
+            return True
+        values = element.value if element.VM > 1 else [element.value]
+        for value in values:
+            if isinstance(value, str):  # numbers were read, so they are numbers
+                validate_value(element.VR, value, RAISE)
+    except Exception:  # a value of no such kind fails anyhow
+        return False
+    return True

@@ -15,7 +15,7 @@ from reportgen.exports.dicom_sc import sc_bytes
 from reportgen.exports.dicom_sr import sr_bytes
 from reportgen.exports.document import Finding
 from reportgen.exports.material import Material
-from reportgen.exports.study import MAY_BE_EMPTY
+from reportgen.exports.study import MAY_BE_EMPTY, read_study
 
 EXPORTERS = (sr_bytes, sc_bytes, encapsulated_pdf_bytes)
 every_export = pytest.mark.parametrize("export", EXPORTERS)
@@ -93,10 +93,27 @@ def test_a_source_that_says_little_gives_empty_attributes(make_material, make_st
 
 
 @every_export
-def test_odd_values_of_a_source_are_kept_as_they_are(make_material, make_study, export):
-    study = make_study(PatientSex="U", PatientAge="old", StudyTime="noon")
-    made = read(export(make_material(study=study)))
+def test_what_archives_file_by_is_kept_as_it_stands(make_material, make_study, export):
+    study = make_study(PatientSex="U", PatientBirthDate="1.2.03", StudyTime="noon")
+    made = pydicom.dcmread(io.BytesIO(export(make_material(study=study))), force=True)
     assert made.PatientSex == "U"
+    assert made.get_item("PatientBirthDate").value.strip() == b"1.2.03"
+
+
+def test_what_breaks_dicom_and_identifies_nobody_stays_behind(
+    make_material, make_study, capfd, tmp_path
+):
+    make_study(PatientAge="62", PatientWeight=12345.67)
+    film = tmp_path / "film.dcm"
+    film.write_bytes(film.read_bytes().replace(b"12345.67", b"heavy as"))
+    made = read(sr_bytes(make_material(study=read_study(film, 0))))
+    assert "PatientAge" not in made
+    assert "PatientWeight" not in made
+    said = " ".join(capfd.readouterr().err.split())
+    assert (
+        "not taken from film.dcm, for DICOM forbids their values: PatientAge, PatientWeight" in said
+    )
+    assert "heavy" not in said
 
 
 @every_export
