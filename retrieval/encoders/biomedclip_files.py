@@ -7,7 +7,6 @@ from pathlib import Path
 from medx.core.models.catalogue import CATALOGUE
 
 BIOMEDCLIP = CATALOGUE["biomedclip"]
-REPOSITORY = BIOMEDCLIP.repository
 
 
 def find_biomedclip() -> Path | None:

@@ -56,7 +56,7 @@ class OpenCLIPEncoder(Encoder):
         if weights is not None and (weights.is_dir() or not name):
             loaded = load_folder(weights, device, what="open_clip model", hint=FOLDER_HINT)
         elif weights is not None and not weights.is_file():
-            raise InputError(f"no weight file at {weights}")
+            raise InputError(f"no weight file at {weights}", hint="check --weights")
         else:
             loaded = load_named(name, tag, weights, device)
         return cls(loaded, name=f"open_clip:{member}" if member else "open_clip", device=device)

@@ -70,10 +70,6 @@ class FlatVectors:
             raise InputError(f"{path} is not a flat inner-product index")
         return cls(flat)
 
-    def save(self, path: Path) -> None:
-        """Write the vectors in FAISS's own format."""
-        faiss.write_index(self._flat, str(path))
-
     def take(self, rows: npt.NDArray[np.int64] | None = None) -> Embeddings:
         """Return a copy of some rows, or of all."""
         values = faiss.rev_swig_ptr(self._flat.get_xb(), len(self) * self.dim)

@@ -76,7 +76,7 @@ def parse_where(text: str, columns: Collection[str]) -> Where:
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise InputError("the filter is not valid text (UTF-8)") from error
+        raise InputError("the filter is not valid text (UTF-8)", hint="type it again") from error
     return Where(parse_expression(text, columns))
 
 

@@ -79,7 +79,7 @@ def words(text: str) -> Query:
         InputError: When it is empty.
     """
     if not text.strip():
-        raise InputError("nothing to search for: the text is empty")
+        raise InputError("nothing to search for: the text is empty", hint="say it in words")
     return Query((Term(kind="text", value=text),), written=text)
 
 
@@ -87,7 +87,9 @@ def like(image: str | Path) -> Query:
     """Return a query for images like an indexed one, by id, or like a file or URL."""
     name = str(image)
     if not name.strip():
-        raise InputError("nothing to search for: the image has no name")
+        raise InputError(
+            "nothing to search for: the image has no name", hint="name an id or a file"
+        )
     kind: TermKind = "file" if isinstance(image, Path) else "like"
     return Query((Term(kind=kind, value=name),), written=name)
 

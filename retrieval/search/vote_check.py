@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 
 import numpy as np
@@ -74,7 +75,10 @@ def measure_vote(
     labels = index.items.column("label")
     rows = np.array([r for r in index.items.split_rows(SPLIT) if labels[r]], np.int64)
     if len(rows) == 0:
-        raise InputError(f"no image of {SPLIT} in index {index.name} has a label")
+        raise InputError(
+            f"no image of {SPLIT} in index {index.name} has a label",
+            hint=f"give the manifest labels, then: medx retrieve update {shlex.quote(index.name)}",
+        )
     shares, right = _vote_for(index, gallery, rows, top_k)
     groups = [index.items.item(int(row)).group or f"row {row}" for row in rows]
     known = [label_names(str(labels[row])) for row in rows]

@@ -7,6 +7,7 @@ the val split; no training at all is one of the candidates. The test split is no
 
 from __future__ import annotations
 
+import shlex
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -122,7 +123,10 @@ def adapt_encoder(
     judge = _judge(index, config)
     labels = [str(index.items.column("label")[row]) for row in train]
     if len(set(labels)) < 2:
-        raise InputError("all train images have one label: there is nothing to tell apart")
+        raise InputError(
+            "all train images have one label: there is nothing to tell apart",
+            hint="adapt on an index whose train split has at least two labels",
+        )
     best, epochs = _best_epoch(index.embeddings(train), labels, judge, config)
     before, after = judge.values(None), judge.values(best)
     gained = [
@@ -168,7 +172,10 @@ def _labelled_split(index: GalleryIndex, split: str) -> Rows:
         )
     rows, _ = labelled(index.items, index.items.split_rows(split))
     if len(rows) < 2:
-        raise InputError(f"the {split} split of {index.name} has fewer than two labelled images")
+        raise InputError(
+            f"the {split} split of {index.name} has fewer than two labelled images",
+            hint=f"give the manifest labels, then: medx retrieve update {shlex.quote(index.name)}",
+        )
     return rows
 
 

@@ -103,7 +103,11 @@ class _Reader:
             images.append(image)
             kept.append(i)
         if not images:
-            raise InputError(f"no image of a batch of {self.dataset.name} can be read")
+            raise InputError(
+                f"no image of a batch of {self.dataset.name} can be read: "
+                f"{self.skipped[records[0].id]}",
+                hint="`medx data audit` lists what cannot be read",
+            )
         return torch.stack(images).to(self.device), kept
 
     def normalise(self, images: Tensor) -> Tensor:

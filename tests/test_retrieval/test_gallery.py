@@ -12,7 +12,7 @@ from medx.datasets.synth import synthesise_cxr
 from retrieval.build import build_index
 from retrieval.config import BuildConfig, GalleryConfig
 from retrieval.gallery import open_gallery
-from retrieval.search.image_query import search_like
+from retrieval.search.query import like
 
 
 @pytest.fixture
@@ -150,12 +150,10 @@ def test_half_written_index_is_named_damaged(config):
 
 def test_image_query_takes_ids_and_files(config, two_class, tmp_path):
     gallery = open_gallery(config)
-    result, pixels = search_like(gallery, "test-normal-003", top_k=3)
-    assert pixels is None
+    result = gallery.search(like("test-normal-003"), top_k=3)
     assert result.query not in [hit.id for hit in result.hits]
     path = str(two_class / "images" / "test-normal-003.png")
-    result, pixels = search_like(gallery, path, top_k=3)
-    assert pixels.shape == (28, 28)
+    result = gallery.search(like(path), top_k=3)
     assert result.duplicates == ("test-normal-003",)
 
 
@@ -163,11 +161,11 @@ def test_image_queries_that_cannot_be_read(config, tmp_path):
     gallery = open_gallery(config)
     (tmp_path / "words.png").write_text("not an image")
     with pytest.raises(InputError, match="cannot read"):
-        search_like(gallery, str(tmp_path / "words.png"))
+        gallery.search(like(str(tmp_path / "words.png")))
     with pytest.raises(InputError, match="no such image file"):
-        search_like(gallery, "missing.png")
+        gallery.search(like("missing.png"))
     with pytest.raises(InputError, match="is a folder, not an image"):
-        search_like(gallery, str(tmp_path))
+        gallery.search(like(str(tmp_path)))
     with pytest.raises(UnknownNameError, match="unknown id") as raised:
-        search_like(gallery, "test-normal-0033")
+        gallery.search(like("test-normal-0033"))
     assert "did you mean 'test-normal-003'" in raised.value.hint

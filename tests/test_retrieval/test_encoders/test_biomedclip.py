@@ -16,7 +16,7 @@ from medx.core.errors import WeightsUnavailableError
 from medx.datasets.catalog import load_dataset
 from retrieval.build import build_index
 from retrieval.encoders.biomedclip import BiomedCLIPEncoder
-from retrieval.encoders.biomedclip_files import REPOSITORY, find_biomedclip
+from retrieval.encoders.biomedclip_files import BIOMEDCLIP, find_biomedclip
 from retrieval.encoders.load import choose_encoder, load_encoder
 from retrieval.index.gallery_index import GalleryIndex
 from retrieval.search.queries import id_search, text_search
@@ -35,7 +35,7 @@ def encoder(tiny):
 @pytest.fixture
 def hub_cache(tiny, tmp_path, monkeypatch):
     """The tiny checkpoint laid out as the hub's cache, with links to blobs."""
-    root = tmp_path / "hub" / f"models--{REPOSITORY.replace('/', '--')}"
+    root = tmp_path / "hub" / f"models--{BIOMEDCLIP.repository.replace('/', '--')}"
     snapshot = root / "snapshots" / "abc123"
     snapshot.mkdir(parents=True)
     (root / "refs").mkdir()
@@ -188,7 +188,7 @@ def test_absent_weights_say_what_to_fetch(no_hub):
     assert os.environ["HF_HUB_OFFLINE"] == "1"
     with pytest.raises(WeightsUnavailableError, match="network is off limits") as raised:
         load_encoder("biomedclip")
-    assert f"hf download {REPOSITORY}" in raised.value.hint
+    assert f"hf download {BIOMEDCLIP.repository}" in raised.value.hint
     assert "--weights DIR" in raised.value.hint
 
 
