@@ -17,7 +17,7 @@ _depth = 0
 _silencer = warnings.catch_warnings()
 _levels: dict[str, int] = {}
 
-_LOGGERS = ("pydicom", "PIL")
+_LOGGERS = ("pydicom", "PIL", "highdicom")
 
 
 @contextmanager

@@ -172,5 +172,5 @@ def _text(
 
 
 def _own_heading(name: str) -> Code:
-    words = name.capitalize()[:64]
+    words = name.capitalize().replace("\\", " ")[:64]  # a backslash parts values
     return Code(words.upper().replace(" ", "_")[:16], _OWN_SCHEME, words)

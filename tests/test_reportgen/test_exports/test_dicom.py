@@ -13,7 +13,7 @@ from medx.core.errors import InputError
 from reportgen.exports.dicom_pdf import encapsulated_pdf_bytes
 from reportgen.exports.dicom_sc import sc_bytes
 from reportgen.exports.dicom_sr import sr_bytes
-from reportgen.exports.document import Finding
+from reportgen.exports.document import DocumentSection, Finding
 from reportgen.exports.material import Material
 from reportgen.exports.study import MAY_BE_EMPTY, read_study
 
@@ -154,6 +154,15 @@ def test_the_sr_is_preliminary_and_holds_every_section(make_material):
         assert section.text in held
     for mark in material.document.marks:
         assert mark in held
+
+
+def test_a_heading_of_ones_own_is_kept_whatever_is_in_it(make_material):
+    material = make_material()
+    sections = [DocumentSection(name="left\\right, grüße " + "x" * 80, text="a\\b\nc")]
+    document = material.document.model_copy(update={"sections": sections})
+    made = read(sr_bytes(Material(document=document, study=material.study)))
+    (found,) = (pair for pair in texts(made) if pair[0].startswith("Left"))
+    assert found == (("Left right, grüße " + "x" * 80)[:64], "a\\b\r\nc")
 
 
 def test_the_srs_evidence_names_the_source(make_material):
