@@ -31,7 +31,7 @@ def default_uri() -> str:
 
 def is_lite(uri: str) -> bool:
     """Return True when ``uri`` is a file of milvus-lite."""
-    return uri.endswith(LITE_SUFFIX)
+    return uri.endswith(LITE_SUFFIX) and "://" not in uri
 
 
 def consistency() -> str:
@@ -108,7 +108,7 @@ def _hint(uri: str, said: str) -> str:
 
 
 def _check_address(uri: str) -> None:
-    if is_lite(uri) and "://" not in uri:
+    if is_lite(uri):
         return
     parts = urlsplit(uri)
     if parts.scheme not in SCHEMES:

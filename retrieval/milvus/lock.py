@@ -7,6 +7,7 @@ succeeds. In a milvus-lite file the file's own lock keeps other processes out.
 from __future__ import annotations
 
 import os
+import shlex
 import socket
 import time
 import uuid
@@ -40,16 +41,18 @@ def writing(catalog: Catalog, name: str, *, wait: bool = True) -> Iterator[None]
         return
     lock = lock_name(name)
     said = False
-    while not _take(catalog.client, lock):
-        holder = _holder(catalog.client, lock)
+    while (mine := _take(catalog.client, lock)) is None:
+        held = _description(catalog.client, lock)
+        holder = held.rpartition(" ")[0] or "somebody who has just finished"
         if _is_gone(holder):
-            break_lock(catalog, name)
+            _free(catalog, lock, held)
             continue
         if not wait:
             raise InputError(
                 f"gallery {name} is being changed ({holder})",
-                hint=f"try again later; if that process is gone: medx retrieve verify --backend "
-                f"milvus --uri {catalog.uri} --index {name} --break-lock",
+                hint="try again later; if that process is gone: medx retrieve verify "
+                f"{shlex.quote(name)} --backend milvus --uri {shlex.quote(catalog.uri)} "
+                "--break-lock",
             )
         if not said:
             note(f"waiting: gallery {name} is being changed ({holder})")
@@ -58,7 +61,7 @@ def writing(catalog: Catalog, name: str, *, wait: bool = True) -> Iterator[None]
     try:
         yield
     finally:
-        break_lock(catalog, name)
+        _free(catalog, lock, mine)
 
 
 def lock_name(name: str) -> str:
@@ -72,7 +75,15 @@ def break_lock(catalog: Catalog, name: str) -> None:
         catalog.client.drop_collection(lock_name(name))
 
 
-def _take(client: Any, lock: str) -> bool:
+def _free(catalog: Catalog, lock: str, held: str) -> None:
+    """Give a lock back unless somebody else has it by now."""
+    with translated(catalog.uri):
+        if _description(catalog.client, lock) == held:
+            catalog.client.drop_collection(lock)
+
+
+def _take(client: Any, lock: str) -> str | None:
+    """Return the description of the lock that was taken; None when somebody has it."""
     from pymilvus import DataType, MilvusClient
     from pymilvus.exceptions import MilvusException
 
@@ -84,20 +95,23 @@ def _take(client: Any, lock: str) -> bool:
         client.create_collection(lock, schema=schema)
     except MilvusException as error:
         if client.has_collection(lock):
-            return False
+            return None
         if "exist" in str(error) or "duplicate" in str(error):
-            return False  # it went away just now
-        raise InputError(f"Milvus refuses a lock: {error}") from error
-    return bool(client.describe_collection(lock)["description"] == mine)
+            return None  # it went away just now
+        raise InputError(
+            f"Milvus refuses a lock: {error}", hint="it takes the right to make collections"
+        ) from error
+    return mine if _description(client, lock) == mine else None
 
 
-def _holder(client: Any, lock: str) -> str:
+def _description(client: Any, lock: str) -> str:
+    """Return whose a lock is, empty where there is none."""
     from pymilvus.exceptions import MilvusException
 
     try:
-        return str(client.describe_collection(lock)["description"]).rpartition(" ")[0]
+        return str(client.describe_collection(lock)["description"])
     except MilvusException:
-        return "somebody who has just finished"
+        return ""
 
 
 def _is_gone(holder: str) -> bool:
