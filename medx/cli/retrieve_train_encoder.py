@@ -25,7 +25,7 @@ from medx.core.errors import InputError
 from retrieval.config import TrainClipConfig, TrainEncoderConfig
 
 if TYPE_CHECKING:
-    from retrieval.training.train_clip import TrainClipResult
+    from retrieval.training.clip_results import TrainClipResult
 
 
 def train_encoder(

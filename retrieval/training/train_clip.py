@@ -8,23 +8,20 @@ best one stands in the folder at any moment. The test split is not looked at.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from PIL import Image as PILImage
 from safetensors import safe_open
 from torch import Tensor, nn
 
 from medx.core.console import note, progress_bar, told_on_interrupt, warn
 from medx.core.device import resolve_device, seed_everything
-from medx.core.errors import InputError, MedxError
+from medx.core.errors import InputError
 from medx.core.files import make_dir, write_text
-from medx.core.images import to_rgb
-from medx.core.settings import DISCLAIMER
 from medx.core.training import (
     load_tensors,
     restore_training,
@@ -32,16 +29,17 @@ from medx.core.training import (
     training_tensors,
     warm_cosine,
 )
-from medx.core.values import Value
 from medx.core.words import many
 from medx.datasets.augment import apply_augmentation, choose_augmentation, seed_step
-from medx.datasets.manifest import Dataset, Record
+from medx.datasets.manifest import Dataset
 from retrieval.config import TrainClipConfig
 from retrieval.evaluation.metrics import average_precision
 from retrieval.index.origin import dataset_digest
 from retrieval.training.captioned import Captioned, caption_split, settle_source
-from retrieval.training.clip_model import WEIGHTS_FILE, ClipModel, build_clip, load_clip
+from retrieval.training.clip_model import WEIGHTS_FILE, build_clip, load_clip
+from retrieval.training.clip_results import ClipEpoch, TrainClipResult
 from retrieval.training.contrast import contrast
+from retrieval.training.image_reader import ImageReader
 
 STATE_FILE, ABOUT_FILE = "training.safetensors", "training.json"
 GRADIENT_NORM = 1.0
@@ -49,70 +47,6 @@ LARGEST_SCALE = 100.0
 #: Val images looked at after each epoch.
 VAL_MOST = 2000
 FROM_SCRATCH_RATE, FINE_TUNING_RATE = 5e-4, 1e-5
-
-
-class ClipEpoch(Value):
-    """One pass; epoch 0 is the model as it was. ``val_map``: val texts looking for val images."""
-
-    epoch: int
-    loss: float | None
-    val_loss: float
-    val_map: float
-
-
-class TrainClipResult(Value):
-    """``training.json`` beside the weights."""
-
-    schema_version: int = 1
-    folder: str
-    weights: str
-    dataset: str
-    synthetic: bool
-    learned_from: str
-    train_images: int
-    val_images: int
-    settings: dict[str, Any]
-    epochs: tuple[ClipEpoch, ...]
-    best_epoch: int
-    skipped: dict[str, str]
-    finished: bool
-    disclaimer: str = DISCLAIMER
-
-
-@dataclass(eq=False)
-class _Reader:
-    """Reads images as the model takes them; what cannot be read is remembered and left out."""
-
-    dataset: Dataset
-    clip: ClipModel
-    device: str
-    skipped: dict[str, str] = field(default_factory=dict)
-
-    def read(self, records: list[Record]) -> tuple[Tensor, list[int]]:
-        """Return images ``(n, 3, S, S)`` before normalising, and which records they are of."""
-        steps = self.clip.preprocess.transforms[:-1]
-        images, kept = [], []
-        for i, record in enumerate(records):
-            try:
-                image: Any = PILImage.fromarray(to_rgb(self.dataset.read(record).pixels))
-            except MedxError as error:
-                self.skipped[record.id] = str(error)
-                continue
-            for step in steps:
-                image = step(image)
-            images.append(image)
-            kept.append(i)
-        if not images:
-            raise InputError(
-                f"no image of a batch of {self.dataset.name} can be read: "
-                f"{self.skipped[records[0].id]}",
-                hint="`medx data audit` lists what cannot be read",
-            )
-        return torch.stack(images).to(self.device), kept
-
-    def normalise(self, images: Tensor) -> Tensor:
-        normalised: Tensor = self.clip.preprocess.transforms[-1](images)
-        return normalised
 
 
 def train_clip(
@@ -159,7 +93,7 @@ class _Training:
             if config.start
             else build_clip(config.architecture, device)
         )
-        self.reader = _Reader(dataset, self.clip, device)
+        self.reader = ImageReader(dataset, self.clip, device)
         self.augmentation, why = choose_augmentation(
             config.augmentation, dataset.modality, colour=dataset.colour
         )
