@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
+
+from reportgen.labeler.course import are_listed
 from reportgen.labeler.finding import Finding, Status
 from reportgen.labeler.phrases import Phrase
 from reportgen.labeler.reach import reaches_back, reaches_directly, reaches_forward
 from reportgen.labeler.sentence import Sentence, Target
 
-_BOTH_WAYS = frozenset({"vs", "versus", "rather"})
-_BEFORE = ("negated_before", "removed_before", "uncertain_before", "asked_before", "history_before")
-_AFTER = ("negated_after", "removed_after", "uncertain_after")
+_BEFORE = (
+    "negated_before", "removed_before", "uncertain_before", "asked_before", "history_before",
+    "alternative",
+)  # fmt: skip
+_AFTER = ("negated_after", "removed_after", "uncertain_after", "alternative")
 
 
 def judge(sentence: Sentence, target: Target) -> None:
@@ -31,6 +37,21 @@ def judge(sentence: Sentence, target: Target) -> None:
     target.cues.append(sentence.written(cue))
 
 
+def doubt_alternatives(sentence: Sentence, targets: Sequence[Target]) -> None:
+    """Make both of "atelectasis or pneumonia" uncertain where neither is denied."""
+    for first, second in pairwise(sorted(targets, key=lambda target: target.start)):
+        gap = range(first.end, second.start)
+        if not {"or"} & {sentence.words[i] for i in gap}:
+            continue
+        pair = (first, second)
+        known = all(t.status is not Status.absent and not t.fixed for t in pair)
+        if known and are_listed(sentence, *((t.start, t.end) for t in pair)):
+            for target in pair:
+                if target.status is Status.present:
+                    target.status = Status.uncertain
+                    target.cues.append("or")
+
+
 def _speaks_elsewhere(sentence: Sentence, cue: Phrase, target: Target) -> bool:
     """Return True when the finding and words such as "archived image" share a clause."""
     first, last = min(target.end, cue.end), max(target.start, cue.start)
@@ -48,7 +69,7 @@ def _deciding(before: list[Phrase], after: list[Phrase]) -> tuple[Status, Phrase
     for cue in before:
         if cue.has("negated_before", "removed_before"):
             return Status.absent, cue
-        if cue.has("uncertain_before"):
+        if cue.has("uncertain_before", "alternative"):
             return Status.uncertain, cue
     return None
 
@@ -58,7 +79,7 @@ def _holds_before(sentence: Sentence, cue: Phrase, target: Target) -> bool:
         return False
     if cue.has("removed_before") and target.finding is not Finding.support_devices:
         return False
-    if _is_twofold(sentence, cue) and not _leads(sentence, cue):
+    if _is_twofold(cue) and not _leads(sentence, cue):
         return False
     return reaches_forward(sentence, cue, target.start)
 
@@ -68,14 +89,14 @@ def _holds_after(sentence: Sentence, cue: Phrase, target: Target) -> bool:
         return False
     if cue.has("removed_after") and target.finding is not Finding.support_devices:
         return False
-    if _is_twofold(sentence, cue) and _leads(sentence, cue):
+    if _is_twofold(cue) and _leads(sentence, cue):
         return False
     return reaches_back(sentence, cue, target.end)
 
 
-def _is_twofold(sentence: Sentence, cue: Phrase) -> bool:
+def _is_twofold(cue: Phrase) -> bool:
     """Return True for words like "likely", which may speak of what follows or what precedes."""
-    return cue.has(*_BEFORE) and cue.has(*_AFTER) and sentence.words[cue.start] not in _BOTH_WAYS
+    return cue.has(*_BEFORE) and cue.has(*_AFTER) and not cue.has("alternative")
 
 
 def _leads(sentence: Sentence, cue: Phrase) -> bool:

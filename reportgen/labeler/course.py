@@ -15,7 +15,7 @@ _ZONE_WORDS = 6
 _SIGNS = frozenset({Finding.lung_opacity, Finding.consolidation})
 _BREAKS = (
     "contrast", "negated_before", "negated_after", "removed_before", "uncertain_before", "meaning",
-    "uncertain_after", "asked_before", "history_before",
+    "uncertain_after", "asked_before", "history_before", "alternative",
 )  # fmt: skip
 
 
@@ -68,10 +68,9 @@ def find_modifiers(sentence: Sentence, targets: Sequence[Target]) -> list[Modifi
 def _add_named(sentence: Sentence, target: Target, own: Modifiers) -> None:
     """Add the places that are part of a finding's name: "apical cap"."""
     for word in sentence.words[target.start : target.end]:
-        for phrase, tags in sentence.lexicon.phrases.get(word, ()):
-            if len(phrase) == 1:
-                places = tuple(tag for tag in tags if tag[0] in ("side", "zone"))
-                own.add(Phrase(target.start, target.end, places), None)
+        tags = sentence.lexicon.phrases.get((word,), ())
+        places = tuple(tag for tag in tags if tag[0] in ("side", "zone"))
+        own.add(Phrase(target.start, target.end, places), None)
 
 
 def _give(
@@ -166,7 +165,7 @@ def _share_lists(
 ) -> None:
     """Let "left effusion and atelectasis" and "effusion and atelectasis, unchanged" share."""
     unsided = {(t.start, t.end) for t in targets if t.finding in UNSIDED}
-    pairs = [(a, b) for a, b in pairwise(spans) if _listed(sentence, a, b)]
+    pairs = [(a, b) for a, b in pairwise(spans) if are_listed(sentence, a, b)]
     for a, b in pairs:
         if not found[b].placed and b not in unsided:
             found[b].share_place(found[a])
@@ -182,13 +181,12 @@ def _share_lists(
             found[a].post = post
 
 
-def _listed(sentence: Sentence, first: tuple[int, int], second: tuple[int, int]) -> bool:
+def are_listed(sentence: Sentence, first: tuple[int, int], second: tuple[int, int]) -> bool:
     """Return True when only a conjunction and describing words stand between two findings."""
     gap = range(first[1], second[0])
     joined = any(
-        sentence.is_word(i, "coordination") or sentence.words[i] in ("versus", "vs", "with")
-        for i in gap
-    )
+        sentence.is_word(i, "coordination") or sentence.words[i] == "with" for i in gap
+    ) or any(p.has("alternative") for p in sentence.between(first[1], second[0]))
     plain = not any(
         sentence.is_word(i, "verbs") or sentence.is_word(i, "prepositions") for i in gap
     )
@@ -196,7 +194,7 @@ def _listed(sentence: Sentence, first: tuple[int, int], second: tuple[int, int])
     stopped = [
         p
         for p in sentence.between(first[1], second[0])
-        if p.has(*stops) and sentence.words[p.start] not in ("versus", "vs")
+        if p.has(*stops) and not p.has("alternative")
     ]
     with_ = any(sentence.words[i] == "with" for i in gap)
     return joined and plain and not stopped and not (with_ and not _linked(sentence, gap))
@@ -218,9 +216,14 @@ def _share_meanings(
         earlier = [t for t in targets[:i] if found[t.start, t.end].placed and t.end <= target.start]
         if own.placed or not earlier:
             continue
-        means = any(p.has("meaning") for p in sentence.between(earlier[-1].end, target.start))
+        means = _same_place(sentence, earlier[-1].end, target.start)
         signs = [t for t in earlier if t.finding in _SIGNS or t.fixed]
         if means:
             own.share_place(found[earlier[-1].start, earlier[-1].end])
         elif signs and target.status is Status.uncertain:
             own.share_place(found[signs[-1].start, signs[-1].end])
+
+
+def _same_place(sentence: Sentence, start: int, end: int) -> bool:
+    """Return True when what stands between says that two findings are one, or beside each other."""
+    return any(p.has("meaning", "alternative") for p in sentence.between(start, end))

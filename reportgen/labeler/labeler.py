@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reportgen.labeler.certainty import judge
+from reportgen.labeler.certainty import doubt_alternatives, judge
 from reportgen.labeler.course import Modifiers, find_modifiers
 from reportgen.labeler.finding import Change, Status, Zone, joined
 from reportgen.labeler.lexicon import load_lexicon
@@ -46,6 +46,7 @@ def _mentions(text: str, sentence: Sentence, passage: Passage) -> list[Mention]:
     targets = find_terms(sentence)
     for target in targets:
         judge(sentence, target)
+    doubt_alternatives(sentence, targets)
     targets += find_states(sentence)
     targets.sort(key=lambda target: (target.start, target.end))
     modifiers = find_modifiers(sentence, targets)

@@ -26,9 +26,14 @@ class Structure:
 
 @dataclass(frozen=True)
 class Lexicon:
-    """Phrases by first word (the longest first), word classes, structures, section names."""
+    """Phrases with their tags, word classes, structures, section names.
 
-    phrases: dict[str, list[tuple[tuple[str, ...], tuple[Tag, ...]]]]
+    Args:
+        lengths: Of the phrases that begin with a word, the longest first.
+    """
+
+    phrases: dict[tuple[str, ...], tuple[Tag, ...]]
+    lengths: dict[str, list[int]]
     speller: Speller
     words: dict[str, frozenset[str]]
     structures: dict[str, Structure]
@@ -49,15 +54,16 @@ def load_lexicon() -> Lexicon:
     )
     words.update(data["places"])
     speller = Speller(words, data["british"], data["words"]["left_alone"])
-    phrases: dict[str, list[tuple[tuple[str, ...], tuple[Tag, ...]]]] = {}
     spelt: dict[tuple[str, ...], dict[Tag, None]] = {}
+    lengths: dict[str, set[int]] = {}
     for phrase, tags in tagged.items():
-        spelt.setdefault(tuple(map(speller.spell, phrase)), {}).update(tags)
-    for phrase, tags in sorted(spelt.items(), key=lambda item: -len(item[0])):
-        phrases.setdefault(phrase[0], []).append((phrase, tuple(tags)))
+        form = tuple(map(speller.spell, phrase))
+        spelt.setdefault(form, {}).update(tags)
+        lengths.setdefault(form[0], set()).add(len(form))
     classes = {**data["words"], "places": data["places"]}
     return Lexicon(
-        phrases=phrases,
+        phrases={phrase: tuple(tags) for phrase, tags in spelt.items()},
+        lengths={word: sorted(found, reverse=True) for word, found in lengths.items()},
         speller=speller,
         words={name: frozenset(map(speller.spell, group)) for name, group in classes.items()},
         structures={name: _structure(entry) for name, entry in data["structures"].items()},

@@ -41,8 +41,9 @@ def find_phrases(words: Sequence[str], lexicon: Lexicon) -> list[Phrase]:
 
 
 def _longest_at(words: Sequence[str], position: int, lexicon: Lexicon) -> Phrase | None:
-    for phrase, tags in lexicon.phrases.get(words[position], ()):
-        end = position + len(phrase)
-        if tuple(words[position:end]) == phrase:
-            return Phrase(position, end, tags)
+    for length in lexicon.lengths.get(words[position], ()):
+        phrase = tuple(words[position : position + length])
+        tags = lexicon.phrases.get(phrase)
+        if tags is not None:
+            return Phrase(position, position + len(phrase), tags)
     return None

@@ -32,7 +32,7 @@ def reaches_back(sentence: Sentence, cue: Phrase, end: int) -> bool:
 
 def _stops(sentence: Sentence, position: int, *, strict: bool) -> bool:
     word = sentence.words[position]
-    if word == "with" or _is_contrast(sentence, position):
+    if word == "with" or position in sentence.contrasts:
         return True
     if word == "," and strict:
         return True
@@ -46,7 +46,7 @@ def _stops(sentence: Sentence, position: int, *, strict: bool) -> bool:
 
 def _stops_back(sentence: Sentence, position: int, cue_start: int) -> bool:
     word = sentence.words[position]
-    if word in ("with", "without") or _is_contrast(sentence, position):
+    if word in ("with", "without") or position in sentence.contrasts:
         return True
     if sentence.is_word(position, "verbs") and cue_start - position > 2:
         return True
@@ -62,10 +62,6 @@ def _in_list(sentence: Sentence, position: int) -> bool:
     for i in range(position + 1, len(sentence.words)):
         if sentence.words[i] in _LISTS:
             return True
-        if _is_contrast(sentence, i) or sentence.words[i] == "with":
+        if i in sentence.contrasts or sentence.words[i] == "with":
             return False
     return False
-
-
-def _is_contrast(sentence: Sentence, position: int) -> bool:
-    return any(p.start == position and p.has("contrast") for p in sentence.phrases)

@@ -62,6 +62,8 @@ def aggregate(mentions: Sequence[Mention], source: str = "") -> ReportLabels:
 
 def _sum_up(finding: Finding, mentions: Sequence[Mention]) -> FindingLabel | None:
     stated = [(i, m) for i, m in enumerate(mentions) if m.finding is finding and m.stated]
+    if not stated:
+        return None
     for status in Status:
         told = [(i, mention) for i, mention in stated if mention.status is status]
         if told:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from reportgen.labeler.finding import Finding, Status
 from reportgen.labeler.lexicon import Lexicon
@@ -19,6 +20,11 @@ class Sentence:
     words: list[str]
     phrases: list[Phrase]
     lexicon: Lexicon
+
+    @cached_property
+    def contrasts(self) -> frozenset[int]:
+        """The tokens that begin a phrase such as "but"."""
+        return frozenset(phrase.start for phrase in self.phrases if phrase.has("contrast"))
 
     def between(self, start: int, end: int) -> Iterator[Phrase]:
         """Yield the phrases that lie in tokens ``start`` to ``end``."""

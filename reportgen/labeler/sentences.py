@@ -12,6 +12,8 @@ _ABBREVIATIONS = frozenset(
 )
 _BULLET = re.compile(r"\s*(?:[-*•·–]|\d{1,2}[.)])\s")
 _SHORT_LINE = 60
+#: No sentence of a report is longer; text without stops must not take time without end.
+MAX_WORDS = 100
 
 
 def find_sentences(text: str, tokens: Sequence[Token]) -> list[list[Token]]:
@@ -19,7 +21,7 @@ def find_sentences(text: str, tokens: Sequence[Token]) -> list[list[Token]]:
     sentences: list[list[Token]] = []
     current: list[Token] = []
     for i, token in enumerate(tokens):
-        if current and _starts_line(text, current[-1], token):
+        if len(current) >= MAX_WORDS or (current and _starts_line(text, current[-1], token)):
             sentences.append(current)
             current = []
         if _ends_sentence(text, tokens, i):

@@ -13,7 +13,7 @@ _SKIPPED = frozenset(
     (
         "of", "the", "a", "an", "both", "size", "grossly", "mildly", "moderately", "markedly",
         "severely", "slightly", "again", "overall", "left", "right", "bilateral", "stable",
-        "unchanged", "and", ",", "or",
+        "unchanged", "and", ",", "or", "hila", "hilum", "slight", "mild", "moderate", "pleural",
     )
 )  # fmt: skip
 

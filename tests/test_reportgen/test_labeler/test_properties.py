@@ -12,6 +12,7 @@ from reportgen.labeler.finding import Finding, Status
 from reportgen.labeler.keyword import label_by_keywords
 from reportgen.labeler.labeler import label_report
 from reportgen.labeler.reference import read_reference
+from reportgen.labeler.sentences import MAX_WORDS
 
 from .conftest import SENTENCES
 
@@ -94,3 +95,14 @@ def test_labels_do_not_depend_on_case():
 
 def _said(text):
     return {(x.finding, (x.status, x.side)) for x in label_report(text).findings}
+
+
+@pytest.mark.parametrize("unit", ["no effusion and ", "likely edema or ", "a", "? ", "FINDINGS: "])
+def test_text_without_stops_is_cut_into_sentences(unit):
+    text = unit * 1000
+    longest = max((end - start for start, end in _sentences(text)), default=0)
+    assert longest <= 2 * MAX_WORDS * len(unit)
+
+
+def _sentences(text):
+    return {mention.sentence for mention in label_report(text).mentions}
