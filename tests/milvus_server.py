@@ -30,7 +30,7 @@ UNSHARE = (
     *(() if os.geteuid() == 0 else ("-r",)),
 )  # fmt: skip
 #: Seconds a server takes to start, at the most.
-PATIENCE = 120
+PATIENCE = 90
 #: What is asked again after the server was stopped and started.
 RESTART = Path(__file__).parent / "test_retrieval" / "test_milvus" / "test_restart.py"
 INSIDE = "--inside-its-own-network"
@@ -90,17 +90,31 @@ def _serve(folder: Path) -> subprocess.Popen:
         except OSError:
             assert server.poll() is None, (folder / "server.log").read_text()
             time.sleep(1)
-    _stop(server)
+    _stop(server, gently=False)
     raise AssertionError("Milvus did not start")
 
 
-def _stop(server: subprocess.Popen) -> None:
-    server.send_signal(signal.SIGINT)  # SIGTERM would leave its own child running
+def _stop(server: subprocess.Popen, *, gently: bool) -> None:
+    """Stop a server; ``gently``, so that it can start again on the same data."""
+    if gently:
+        _end_child(server)
+    server.send_signal(signal.SIGINT)
     try:
         server.wait(60)
     except subprocess.TimeoutExpired:
         os.killpg(server.pid, signal.SIGKILL)
         server.wait()
+
+
+def _end_child(server: subprocess.Popen) -> None:
+    # ``milvus-server`` gives the server it started one second, after which the next start fails.
+    children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
+    for child in map(int, children):
+        os.kill(child, signal.SIGTERM)
+        for _ in range(PATIENCE):
+            if "State:\tZ" in Path(f"/proc/{child}/status").read_text():
+                break
+            time.sleep(1)
 
 
 def _run(folder: Path, phase: str, arguments: list[str]) -> int:
@@ -109,7 +123,7 @@ def _run(folder: Path, phase: str, arguments: list[str]) -> int:
         env = {**os.environ, "MEDX_TEST_MILVUS": URI, "MEDX_TEST_MILVUS_PHASE": phase}
         return subprocess.run([sys.executable, "-m", "pytest", *arguments], env=env).returncode
     finally:
-        _stop(server)
+        _stop(server, gently=phase == "before")
 
 
 def main(folder: str, *arguments: str) -> int:

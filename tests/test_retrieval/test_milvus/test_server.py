@@ -7,7 +7,6 @@ from test_retrieval.backends import SERVER
 #: What differs most between milvus-lite and a server; all of it takes a quarter of an hour there.
 CHOSEN = [
     "tests/test_retrieval/test_milvus/test_filters.py",
-    "tests/test_retrieval/test_milvus/test_gallery.py",
     "tests/test_retrieval/test_index/test_gallery_index.py",
 ]
 
