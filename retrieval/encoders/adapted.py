@@ -87,13 +87,18 @@ class AdaptedEncoder(Encoder):
         folder = weights or find_adapted(member)
         about = read_description(folder)
         below = Path(about.base_weights) if about.base_weights else None
-        base = load_encoder(
-            about.base.name,
-            weights=below,
-            device=device,
-            runtime=runtime,
-            precision=about.base.precision,
-        )
+        try:
+            base = load_encoder(
+                about.base.name,
+                weights=below,
+                device=device,
+                runtime=runtime,
+                precision=about.base.precision,
+            )
+        except RecursionError as error:
+            raise WeightsUnavailableError(
+                f"{folder} adapts itself", hint="make another with `medx retrieve adapt`"
+            ) from error
         return cls(folder, base)
 
     @property

@@ -78,7 +78,7 @@ class Items:
         """Read ``items.parquet``.
 
         Raises:
-            InputError: When it is damaged or lacks a column.
+            InputError: When it is damaged, or a column is missing or of another type.
         """
         try:
             table = pq.ParquetFile(path, memory_map=True).read()
@@ -87,6 +87,9 @@ class Items:
         missing = [name for name in COLUMNS if name not in table.column_names]
         if missing:
             raise InputError(f"{path} lacks the column {missing[0]!r}")
+        strange = [name for name in COLUMNS if not pa.types.is_string(table.column(name).type)]
+        if strange:
+            raise InputError(f"{path} is damaged: column {strange[0]!r} holds no texts")
         return cls(table)
 
     def save(self, path: Path) -> None:

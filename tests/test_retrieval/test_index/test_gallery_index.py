@@ -2,6 +2,8 @@ import json
 
 import faiss
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -274,3 +276,16 @@ def test_the_command_that_builds_again_can_be_typed(tmp_path):
         }
     )
     assert "--encoder 'adapted:my run; x' --name" in description.build_command()
+
+
+@pytest.mark.parametrize("column", ["id", "split", "label", "group"])
+def test_columns_that_hold_no_texts_are_damage(tmp_path, column):
+    index = make_index(4)
+    index.save(tmp_path / "x")
+    path = file_of(tmp_path / "x", ".items.parquet")
+    table = pq.read_table(path)
+    place = table.column_names.index(column)
+    pq.write_table(table.set_column(place, column, pa.array(range(4))), path)
+    with pytest.raises(InputError, match=f"{column!r} holds no texts") as raised:
+        GalleryIndex.load(tmp_path / "x")
+    assert "build it again" in raised.value.hint

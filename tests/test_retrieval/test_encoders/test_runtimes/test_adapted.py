@@ -5,7 +5,7 @@ import pytest
 from safetensors.numpy import save_file
 from test_retrieval.tiny_biomedclip import TEXTS
 
-from medx.core.errors import InputError
+from medx.core.errors import InputError, WeightsUnavailableError
 from retrieval.encoders.adapted import ABOUT_FILE, AdapterDescription
 from retrieval.encoders.adapter_head import HEAD_FILE
 from retrieval.encoders.load import load_encoder
@@ -47,6 +47,16 @@ def test_a_runtime_is_that_of_what_is_below(exported, tiny, original, adapt):
     encoder = load_encoder(adapt(original, tiny), runtime="onnx")
     found = encoder.embed_images(IMAGES)
     np.testing.assert_allclose(found, original.embed_images(IMAGES), atol=1e-4)
+
+
+def test_an_encoder_that_adapts_itself_is_refused(adapt, tmp_path):
+    name = adapt(load_encoder("compact"), tmp_path)
+    about = AdapterDescription.model_validate_json((tmp_path / ABOUT_FILE).read_bytes())
+    base = about.base.model_copy(update={"name": name})
+    changed = about.model_copy(update={"base": base})
+    (tmp_path / ABOUT_FILE).write_text(changed.model_dump_json())
+    with pytest.raises(WeightsUnavailableError, match="adapts itself"):
+        load_encoder(name)
 
 
 @pytest.mark.parametrize("precision", ["int8", "bf16"])
