@@ -67,6 +67,9 @@ def _title(result: SearchResult) -> str:
 def _print_vote(vote: Vote) -> None:
     from medx.core.console import print_line, print_table
 
+    if not vote.shares:
+        print_line("no vote: none of the hits that count has a label")
+        return
     not_counted = (
         f"; {len(vote.not_counted)} of the query itself do not" if vote.not_counted else ""
     )

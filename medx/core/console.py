@@ -114,15 +114,16 @@ def print_table(
     # Rich reads plain strings as markup; labels and queries are people's own words.
     table = Table(
         *(Column(Text(column), overflow="fold") for column in columns),
-        title=None if title is None else Text(title),
-        title_justify="left",
         box=box.SIMPLE_HEAD,
     )
     for row in rows:
         table.add_row(*(Text(_cell(value)) for value in row))
     # A pipe has no width: give columns room instead of folding them at 80.
     width = None if sys.stdout.isatty() else 160
-    Console(highlight=False, width=width).print(table)
+    console = Console(highlight=False, width=width)
+    if title is not None:  # Rich would fold it at the width of the table
+        console.print(Text(title), soft_wrap=True)
+    console.print(table)
 
 
 def print_line(text: str) -> None:

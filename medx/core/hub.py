@@ -66,7 +66,7 @@ def fetch_snapshot(
     if settings.offline():
         raise WeightsUnavailableError(
             f"{repository} is not on this machine and the network is off limits: "
-            "offline mode (--offline or MEDX_OFFLINE) forbids fetching it",
+            "offline mode forbids fetching it (--offline or MEDX_OFFLINE)",
             hint=hint,
         )
     from huggingface_hub import constants, get_session, snapshot_download

@@ -34,6 +34,12 @@ def test_vote_check_prints_what_was_measured(run):
     assert "measured on val" in table
 
 
+def test_a_vote_of_nobody_is_told(run):
+    table = run("text-search", "normal", "--min-similarity", 0.9999, "--vote").stdout
+    assert "no vote: none of the hits that count has a label" in table
+    assert "vote of" not in table
+
+
 @pytest.mark.parametrize(
     ("command", "args", "error"),
     [
