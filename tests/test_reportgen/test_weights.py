@@ -113,7 +113,7 @@ def test_what_is_neither_folder_nor_id_is_refused():
 
 
 def test_offline_the_error_explains_step_by_step():
-    with pytest.raises(WeightsUnavailableError, match="offline mode forbids") as caught:
+    with pytest.raises(WeightsUnavailableError, match="the network is off limits") as caught:
         fetch_weights("google/medgemma-4b-it")
     for step in ("accept the terms", "hf auth login", "--local-dir", "--weights", "--engine mock"):
         assert step in caught.value.hint
