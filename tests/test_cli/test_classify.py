@@ -105,7 +105,7 @@ def test_settings_start_from_the_recipe_named(cli, two_class):
 def test_the_recipe_that_nobody_named_is_said(cli, trained):
     assert trained["recipe"] == "small-scratch"
     assert trained["recipe_reason"] == "images of 28 px"
-    assert trained["augmentation"] == "radiograph"
+    assert trained["augmentation"] == "radiograph-wide"
     assert "modality" in trained["augmentation_reason"]
 
 
