@@ -29,17 +29,26 @@ if TYPE_CHECKING:
 class Gallery:
     """An open index with the encoder that made it; the encoder is loaded when first needed.
 
+    Args:
+        place: Where the index is.
+        index: What is there.
+        config: What was asked for.
+        reason: Why it is this encoder.
+
     Raises:
         IndexMismatchError: When the index is of another precision than the one named.
     """
 
-    def __init__(self, index: GalleryIndex, config: GalleryConfig, reason: str) -> None:
+    def __init__(
+        self, place: Place, index: GalleryIndex, config: GalleryConfig, reason: str
+    ) -> None:
         made_at = index.description.encoder.precision
         if config.precision not in (None, made_at):
             raise IndexMismatchError(
                 f"index {index.name} was built at {made_at}, not at {config.precision}",
                 hint="leave --precision out",
             )
+        self.place = place
         self.index = index
         self.encoder_reason = reason
         self._config = config
@@ -139,7 +148,7 @@ def open_gallery(config: GalleryConfig | None = None, **options: Any) -> Gallery
     _check_same(index, source, digest, command)
     _check_alone(index, command)
     _check_whole(index, command)
-    return Gallery(index, config, choice.reason)
+    return Gallery(place, index, config, choice.reason)
 
 
 def _check_same(index: GalleryIndex, source: str, digest: str | None, command: str) -> None:
@@ -180,10 +189,11 @@ def _check_whole(index: GalleryIndex, command: str) -> None:
 
 
 def _open_named(config: GalleryConfig, name: str) -> Gallery:
-    index = load_index(find_place(name, backend=config.backend, uri=config.uri))
+    place = find_place(name, backend=config.backend, uri=config.uri)
+    index = load_index(place)
     made_by = index.description.encoder.name
     if config.encoder == AUTO:
-        return Gallery(index, config, f"auto: index {index.name} was built by it")
+        return Gallery(place, index, config, f"auto: index {index.name} was built by it")
     own = index.description.encoder_weights
     weights = config.weights or (Path(own) if own else None)
     asked = choose_encoder(config.encoder, weights=weights).name
@@ -194,7 +204,7 @@ def _open_named(config: GalleryConfig, name: str) -> Gallery:
             f"index {index.name} was built by {made_by}, not by {asked}",
             hint=f"pass {same}, or build another: {command}",
         )
-    return Gallery(index, config, "asked for by name")
+    return Gallery(place, index, config, "asked for by name")
 
 
 def _dataset_of(config: GalleryConfig) -> tuple[str, str, str | None]:
@@ -220,7 +230,7 @@ def _build(config: GalleryConfig, encoder: str, source: str, place: Place) -> No
         weights=config.weights,
         device=config.device,
         runtime=config.runtime,
-        precision=config.precision or FULL_PRECISION,
+        precision=config.precision,
     )
     made_up = " synthetic" if dataset.synthetic else ""
     note(f"no index {place.name} yet: building it from {len(dataset)}{made_up} images, once")

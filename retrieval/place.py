@@ -100,11 +100,6 @@ def place_options(place: Place) -> str:
     return ""
 
 
-def index_option(place: Place) -> str:
-    """Return what ``--index`` takes to find the index again."""
-    return place.name if isinstance(place, MilvusPlace) else str(place.absolute())
-
-
 def _check_backend(backend: str, uri: str | None) -> None:
     if backend not in BACKENDS:
         raise UnknownNameError("backend", backend, BACKENDS)

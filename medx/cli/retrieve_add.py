@@ -54,18 +54,21 @@ def add(
     """Add a dataset's images that an index lacks; what it has stays as it is."""
     from medx.datasets.catalog import load_dataset
     from retrieval.gallery import open_gallery
-    from retrieval.place import find_place, index_option
     from retrieval.store.images import add_images
 
-    place = find_place(index, backend=backend, uri=uri)
     gallery = open_gallery(
         GalleryConfig(
-            index=index_option(place), backend=backend, uri=uri, encoder=encoder, weights=weights,
+            index=index, backend=backend, uri=uri, encoder=encoder, weights=weights,
             runtime=runtime, precision=precision, device=device.value,
         )
     )  # fmt: skip
     images = load_dataset(dataset, data_dir=data_dir)
     result = add_images(
-        place, images, gallery.bulk_encoder, split=split, batch_size=batch_size, wait=not no_wait
+        gallery.place,
+        images,
+        gallery.bulk_encoder,
+        split=split,
+        batch_size=batch_size,
+        wait=not no_wait,
     )
     print_change(result, json=json)

@@ -61,7 +61,7 @@ def build(
     from retrieval.build import build_index, check_same_dataset
     from retrieval.encoders.load import load_encoder
     from retrieval.index.kinds import memory_bytes
-    from retrieval.index.locate import FULL_PRECISION, index_name
+    from retrieval.index.locate import index_name
     from retrieval.place import new_place
 
     images = load_dataset(dataset or default_dataset(data_dir), data_dir=data_dir)
@@ -69,7 +69,7 @@ def build(
         take_own_gpu()
     with_encoder = load_encoder(
         encoder, weights=weights, device=device.value, runtime=runtime,
-        precision=precision or FULL_PRECISION,
+        precision=precision,
     )  # fmt: skip
     at = with_encoder.fingerprint.precision
     place = new_place(

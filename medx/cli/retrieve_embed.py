@@ -73,7 +73,6 @@ def embed(
     from retrieval.embedding.embed import embed_dataset
     from retrieval.embedding.store import check_output
     from retrieval.encoders.load import load_encoder
-    from retrieval.index.locate import FULL_PRECISION
 
     config = EmbedConfig(
         split=split, limit=limit, batch_size=batch_size, workers=workers,
@@ -86,7 +85,7 @@ def embed(
         take_own_gpu()
     with_encoder = load_encoder(
         encoder, weights=weights, device=device.value, runtime=runtime,
-        precision=precision or FULL_PRECISION,
+        precision=precision,
     )  # fmt: skip
     with told_on_interrupt(f"to go on: {told_command(context, '--resume')}"):
         result = embed_dataset(images, with_encoder, output, config)

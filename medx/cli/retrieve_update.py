@@ -55,19 +55,17 @@ def update(
     """Make an index hold what its datasets hold now: new, changed and deleted images."""
     from medx.datasets.catalog import load_dataset
     from retrieval.gallery import open_gallery
-    from retrieval.place import find_place, index_option
     from retrieval.store.images import update_images
 
-    place = find_place(index, backend=backend, uri=uri)
     gallery = open_gallery(
         GalleryConfig(
-            index=index_option(place), backend=backend, uri=uri, encoder=encoder, weights=weights,
+            index=index, backend=backend, uri=uri, encoder=encoder, weights=weights,
             runtime=runtime, precision=precision, device=device.value,
         )
     )  # fmt: skip
     names = dataset or [origin.source for origin in gallery.index.description.origins]
     images = [load_dataset(name, data_dir=data_dir) for name in names]
     result = update_images(
-        place, images, gallery.bulk_encoder, batch_size=batch_size, wait=not no_wait
+        gallery.place, images, gallery.bulk_encoder, batch_size=batch_size, wait=not no_wait
     )
     print_change(result, json=json)

@@ -50,7 +50,7 @@ def load_encoder(
     weights: Path | None = None,
     device: str = AUTO,
     runtime: str = AUTO,
-    precision: str = "fp32",
+    precision: str | None = None,
 ) -> Encoder:
     """Load an encoder; what ``auto`` took, and why, goes to stderr and into ``reason``.
 
@@ -60,7 +60,7 @@ def load_encoder(
         device: A ``--device`` value.
         runtime: What computes the embeddings: ``torch``, ``onnx``, ``openvino``, or ``auto``, the
             first of them that knows the precision.
-        precision: ``fp32``, ``bf16`` or ``int8``.
+        precision: ``fp32``, ``bf16`` or ``int8``; None takes ``fp32``.
 
     Raises:
         UnknownNameError: When no encoder has that name.
@@ -69,6 +69,7 @@ def load_encoder(
     """
     if settings.offline():
         settings.set_offline()
+    precision = precision or "fp32"
     choice = choose_encoder(name, weights=weights)
     if name == AUTO:
         note(f"encoder {choice.name} ({choice.reason})")

@@ -41,11 +41,6 @@ class ChangeResult(Value):
     seconds: float
     disclaimer: str = DISCLAIMER
 
-    @property
-    def anything(self) -> bool:
-        """Whether the images or what is known of them are others than before."""
-        return bool(self.added or self.changed or self.relabelled or self.removed)
-
 
 class CompactResult(Value):
     """What rewriting an index into one segment brought."""
