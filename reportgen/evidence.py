@@ -12,10 +12,19 @@ MAX_CLASSES = 5
 
 
 class EvidenceItem(Value):
-    """One citable fact: ``P1`` the prediction, ``N1``… the neighbours, ``M1``… the notes."""
+    """One citable fact: ``P1`` prediction, ``H1`` heat-map, ``N1``… neighbours, ``M1``… notes."""
 
     id: str
     statement: str
+
+
+class HeatMapFact(Value):
+    """What a heat-map says in words; the picture is not evidence for a text."""
+
+    label: str = Field(description="The class whose evidence it shows.")
+    method: str
+    peak: tuple[float, float] = Field(description="Shares of width and height, as seen.")
+    zone: str = Field(description="The ninth of the image with the peak, as seen.")
 
 
 class Evidence(Value):
@@ -28,7 +37,9 @@ class Evidence(Value):
     image_size: tuple[int, int] = Field(description="Native height and width in pixels.")
     synthetic: bool = False
     prediction: Prediction | None = None
+    heatmap: HeatMapFact | None = None
     neighbours: list[Hit] = Field(default_factory=list)
+    index: str = Field(default="", description="Name and fingerprint of the neighbours' index.")
     notes: list[str] = Field(default_factory=list)
 
     @model_validator(mode="after")
@@ -47,6 +58,8 @@ class Evidence(Value):
         items = []
         if self.prediction:
             items.append(EvidenceItem(id="P1", statement=_describe_prediction(self.prediction)))
+        if self.heatmap:
+            items.append(EvidenceItem(id="H1", statement=_describe_heatmap(self.heatmap)))
         for n, hit in enumerate(self.neighbours, start=1):
             items.append(EvidenceItem(id=f"N{n}", statement=_describe_hit(hit)))
         for n, text in enumerate(self.notes, start=1):
@@ -72,6 +85,11 @@ def _describe_prediction(prediction: Prediction) -> str:
     if positive is not None:
         text += f"; called '{plain_line(positive)}' from {prediction.operating_point:.2f} upwards"
     return text + "."
+
+
+def _describe_heatmap(heatmap: HeatMapFact) -> str:
+    label = plain_line(heatmap.label)
+    return f"Heat-map of '{label}' ({heatmap.method}): highest at the {heatmap.zone}, as seen."
 
 
 def _describe_hit(hit: Hit) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,16 +9,17 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from medx.core.console import progress_bar, warn
-from medx.core.errors import EngineError, MedxError
+from medx.core.errors import EngineError
 from medx.core.files import write_json, write_text
 from medx.core.runs import now
 from medx.core.words import many
-from reportgen.engines.base import GenerationRequest
+from reportgen.agreement.guards import check_text, cited_items
+from reportgen.engines.base import Generation, GenerationRequest
 from reportgen.engines.choose import ChosenEngine
 from reportgen.item import ReportItem
 from reportgen.prompt import Prompt, render_prompt
 from reportgen.render import render_page
-from reportgen.report import GenerationSettings, Report, check_text, cited_items
+from reportgen.report import GenerationSettings, Report
 from reportgen.report_set import Failure, ReportSet
 from reportgen.sections import parse_sections
 from reportgen.strategies.base import Strategy
@@ -93,20 +93,20 @@ def _write_all(
     try:
         with progress_bar("writing reports", len(jobs)) as progress:
             progress.advance(progress.task_ids[0], len(done))
-            for i, job in enumerate(jobs):
-                if i in done:
-                    continue
-                name = f"{job.item.evidence.image_id} {job.strategy.name}"
+            pending = [i for i in range(len(jobs)) if i not in done]
+            answers = chosen.engine.generate_all([jobs[i].request for i in pending])
+            for position, answer in answers:
+                i = pending[position]
+                evidence, strategy = jobs[i].item.evidence, jobs[i].strategy
+                name = f"{evidence.image_id} {strategy.name}"
                 progress.update(progress.task_ids[0], status=name)
-                try:
-                    done[i] = _write(job, chosen)
-                except MedxError as error:
-                    warn(f"no report for {name}: {error}")
+                if isinstance(answer, Generation):
+                    done[i] = _write(jobs[i], answer, chosen)
+                else:
+                    warn(f"no report for {name}: {answer}")
                     failures.append(
                         Failure(
-                            image_id=job.item.evidence.image_id,
-                            strategy=job.strategy.name,
-                            reason=str(error),
+                            image_id=evidence.image_id, strategy=strategy.name, reason=str(answer)
                         )
                     )
                 progress.advance(progress.task_ids[0])
@@ -155,22 +155,21 @@ def _plan(item: ReportItem, strategy: Strategy, chosen: ChosenEngine, run_dir: P
     )
 
 
-def _write(job: _Job, chosen: ChosenEngine) -> Report:
-    started = time.perf_counter()
-    generation = chosen.engine.generate(job.request)
-    seconds = time.perf_counter() - started
+def _write(job: _Job, generation: Generation, chosen: ChosenEngine) -> Report:
     parsed = parse_sections(generation.text, job.strategy.sections)
     report = Report.model_validate(
         {
             **job.draft,
             "engine_reason": chosen.reason,
+            "raw": generation.text,
             "text": generation.text,
+            "schema_valid": None,
             "sections": parsed.sections,
             "contract_met": not parsed.missing,
             "missing": parsed.missing,
             "cited": cited_items(generation.text),
             "warnings": check_text(generation.text, job.item.evidence, cut_off=generation.cut_off),
-            "seconds": round(seconds, 3),
+            "seconds": round(generation.seconds, 3),
             "prompt_tokens": generation.prompt_tokens,
             "tokens": generation.tokens,
             "created": now(),

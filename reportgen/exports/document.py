@@ -69,7 +69,7 @@ class ReportDocument(Value):
 def document_of(report: Report) -> ReportDocument:
     """Lay a report out; its engine's text is kept word for word, less unprintable characters."""
     evidence = report.evidence
-    warnings = list(report.warnings)
+    warnings = [warning.text for warning in report.warnings]
     if report.contract_met:
         sections = [DocumentSection(name=s.name, text=s.text) for s in report.sections]
     else:

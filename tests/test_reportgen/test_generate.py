@@ -67,7 +67,7 @@ def test_a_reply_off_the_contract_is_kept_as_text(scripted, concise, make_items,
     report = result.reports[0]
     assert (report.text, report.contract_met) == ("Looks fine.", False)
     assert report.missing == ["findings", "impression"]
-    assert report.warnings == ["cites no evidence"]
+    assert [w.text for w in report.warnings] == ["cites no evidence"]
 
 
 def test_one_failure_is_counted_and_the_rest_goes_on(
@@ -169,5 +169,5 @@ def test_the_tiny_medgemma_writes_a_set(tiny_medgemma, concise, make_items, tmp_
     report = result.reports[0]
     assert (report.engine, report.is_mock, report.contract_met) == ("medgemma", False, False)
     assert report.model_revision.startswith("files:")
-    assert "the text was cut off: the tokens ran out" in report.warnings
+    assert "the text was cut off: the tokens ran out" in [w.text for w in report.warnings]
     assert report.tokens == 8

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reportgen.agreement.guards import cited_items
 from reportgen.config import ReportConfig
 from reportgen.engines.mock import MARK, MockEngine
 from reportgen.engines.mock_facts import LIKELIHOODS, likelihood
-from reportgen.report import cited_items
 from reportgen.sections import parse_sections
 
 NAMES = ("concise", "structured", "differential")
@@ -154,5 +154,7 @@ def test_words_for_probabilities_are_ordered(a, b):
 
 def test_engines_get_no_way_to_the_true_label(make_request):
     fields = vars(make_request()).keys()
-    assert fields == {"prompt", "pixels", "evidence", "strategy", "max_new_tokens"}
+    assert fields == {
+        "prompt", "pixels", "evidence", "strategy", "max_new_tokens", "schema",
+    }  # fmt: skip
     assert list(inspect.signature(MockEngine.generate).parameters) == ["self", "request"]

@@ -1,0 +1,1 @@
+"""What a report states against what else is known, and answers that are none."""
