@@ -21,16 +21,16 @@ from PIL import Image as PILImage
 from PIL import ImageDraw
 from scipy.special import logsumexp
 
-from classify.evaluation.bootstrap import Bootstrap
 from classify.evaluation.delong import delong_interval
-from classify.evaluation.shares import measure_share
 from classify.predict import Classifier, load_classifier
 from classify.runs import choose_run
 from classify.trust.ood import combine
 from medx.core import settings
+from medx.core.bootstrap import Bootstrap
 from medx.core.console import print_table
 from medx.core.files import write_json
 from medx.core.images import Pixels, read_image, resize
+from medx.core.shares import measure_share
 from medx.core.values import Interval
 from medx.datasets.catalog import load_dataset
 from medx.datasets.importers.sources import read_source

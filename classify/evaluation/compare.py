@@ -11,12 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from classify.config import CompareConfig, as_mapping
-from classify.evaluation.bootstrap import Bootstrap
 from classify.evaluation.comparison import ComparedRun, Comparison, Gap, PairedTest
 from classify.evaluation.evaluate import chance_levels
 from classify.evaluation.measured import Measured
 from classify.evaluation.metrics import Case, Sampled, measure_case, sample_metrics
-from classify.evaluation.paired_tests import Difference, compare_accuracy, compare_auroc, holm
+from classify.evaluation.paired_tests import compare_auroc
 from classify.evaluation.scoring import Scored, score, split_to_measure
 from classify.evaluation.shared_classes import map_labels
 from classify.ledger import (
@@ -28,9 +27,11 @@ from classify.ledger import (
 from classify.predict import Classifier, load_classifier
 from classify.results import Skipped
 from classify.runs import dataset_key, find_train_run, trained_on
+from medx.core.bootstrap import Bootstrap
 from medx.core.console import track
 from medx.core.errors import InputError
 from medx.core.files import write_json
+from medx.core.paired_tests import Difference, compare_accuracy, holm
 from medx.core.runs import save_config
 from medx.core.statistics import percentile_interval
 from medx.datasets.catalog import load_dataset

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from classify.evaluation.bootstrap import Bootstrap
 from classify.evaluation.measured import Benefit
+from medx.core.bootstrap import Bootstrap
 from medx.core.statistics import percentile_interval
 
 Bools = npt.NDArray[np.bool_]

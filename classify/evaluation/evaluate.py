@@ -9,7 +9,6 @@ import numpy as np
 
 from classify.card.write import add_evaluation
 from classify.config import EvaluateConfig, as_mapping
-from classify.evaluation.bootstrap import Bootstrap
 from classify.evaluation.decision_curve import decision_curve
 from classify.evaluation.embedding_map import map_embeddings
 from classify.evaluation.figures import save_confusion_matrix, save_precision_recall, save_roc
@@ -34,6 +33,7 @@ from classify.results import EvaluationResult, Skipped
 from classify.training.selection import HALF
 from classify.trust.measure import Judged, measure_trust
 from classify.trust.operating_points import apply_operating_point
+from medx.core.bootstrap import Bootstrap
 from medx.core.console import note, warn
 from medx.core.files import write_json, write_text
 from medx.core.runs import create_run_dir, save_config

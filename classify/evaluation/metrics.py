@@ -14,7 +14,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from classify.evaluation.bootstrap import Bootstrap
 from classify.evaluation.delong import delong_interval
 from classify.evaluation.measured import Measured
 from classify.evaluation.ranking import Ranking
@@ -25,7 +24,6 @@ from classify.evaluation.reliability import (
     log_losses,
     squared_errors,
 )
-from classify.evaluation.shares import exact_share
 from classify.evaluation.tally import (
     Tally,
     count,
@@ -34,6 +32,8 @@ from classify.evaluation.tally import (
     share_counts,
     share_units,
 )
+from medx.core.bootstrap import Bootstrap
+from medx.core.shares import exact_share
 from medx.core.statistics import percentile_interval
 from medx.core.values import Interval
 

@@ -8,9 +8,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from classify.evaluation.bootstrap import Bootstrap
 from classify.evaluation.measured import Measured, Subgroup
 from classify.evaluation.metrics import Case, measure_case
+from medx.core.bootstrap import Bootstrap
 from medx.core.console import warn
 from medx.core.errors import UnknownNameError
 from medx.datasets.manifest import Record

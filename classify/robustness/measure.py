@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from classify.config import as_mapping
 from classify.data import check_labels
-from classify.evaluation.bootstrap import Bootstrap
 from classify.evaluation.metrics import Case, sample_metrics
 from classify.ledger import count_evaluations, meets_test, record_evaluation, say_learned
 from classify.predict import Classifier, load_classifier
@@ -21,6 +20,7 @@ from classify.robustness.figure import save_robustness
 from classify.robustness.results import Corrupted, Figures, Robustness
 from classify.training.selection import groups_of
 from classify.trust.operating_points import apply_operating_point
+from medx.core.bootstrap import Bootstrap
 from medx.core.console import progress_bar, warn
 from medx.core.errors import InputError
 from medx.core.files import write_json

@@ -18,7 +18,6 @@ from classify.checkpoint import (
 from classify.config import TrainConfig
 from classify.data import as_pixels
 from classify.encoder_probe import ENCODER, EncoderProbe
-from classify.evaluation.bootstrap import Bootstrap
 from classify.evaluation.figures import save_training_curves
 from classify.evaluation.metrics import measure
 from classify.inference import compute_features
@@ -36,6 +35,7 @@ from classify.trust.operating_points import (
 from classify.trust.operating_rules import STANDARD_RULES
 from classify.trust.thresholds import choose_threshold
 from classify.trust.val_logits import VAL_LOGITS_FILE, ValLogits, save_val_logits
+from medx.core.bootstrap import Bootstrap
 from medx.core.console import note, warn
 from medx.core.device import resolve_precision
 from medx.core.files import sha256_file, write_json

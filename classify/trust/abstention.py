@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from classify.evaluation.bootstrap import Bootstrap
-from classify.evaluation.shares import measure_share
+from medx.core.bootstrap import Bootstrap
 from medx.core.figures import new_figure, save_figure
+from medx.core.shares import measure_share
 from medx.core.values import Interval, Value
 
 Floats = npt.NDArray[np.floating]

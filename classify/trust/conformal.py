@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from classify.evaluation.bootstrap import Bootstrap
-from classify.evaluation.shares import measure_share
+from medx.core.bootstrap import Bootstrap
+from medx.core.shares import measure_share
 from medx.core.values import Interval, Value
 
 Floats = npt.NDArray[np.floating]

@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from classify.evaluation.bootstrap import Bootstrap
-from classify.evaluation.shares import measure_share
 from classify.predict import Classifier
 from classify.trust.abstention import certainty, measure_abstention, save_risk_coverage
 from classify.trust.conformal import measure_conformal
 from classify.trust.label_shift import LabelShift, estimate_label_shift
 from classify.trust.ood import combine
 from classify.trust.results import OodResult, ShiftResult, TrustReport
+from medx.core.bootstrap import Bootstrap
 from medx.core.console import warn
+from medx.core.shares import measure_share
 
 Floats = npt.NDArray[np.floating]
 Ints = npt.NDArray[np.int64]

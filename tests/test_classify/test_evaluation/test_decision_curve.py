@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from classify.evaluation.bootstrap import Bootstrap
 from classify.evaluation.decision_curve import decision_curve, net_benefits, treat_all
+from medx.core.bootstrap import Bootstrap
 
 thresholds = st.floats(0.01, 0.99)
 

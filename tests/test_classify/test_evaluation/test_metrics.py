@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 from sklearn import metrics as sk
 
-from classify.evaluation.bootstrap import Bootstrap
 from classify.evaluation.metrics import Case, measure, measure_case, measure_decisions
+from medx.core.bootstrap import Bootstrap
 from medx.core.statistics import bootstrap_interval
 
 QUICK = Bootstrap(resamples=50)

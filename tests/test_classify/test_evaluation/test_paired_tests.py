@@ -2,15 +2,10 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from classify.evaluation.bootstrap import Bootstrap
 from classify.evaluation.metrics import Case
-from classify.evaluation.paired_tests import (
-    bootstrap_p_value,
-    compare_accuracy,
-    compare_auroc,
-    holm,
-    mcnemar,
-)
+from classify.evaluation.paired_tests import compare_auroc
+from medx.core.bootstrap import Bootstrap
+from medx.core.paired_tests import bootstrap_p_value, compare_accuracy, holm, mcnemar
 
 QUICK = Bootstrap(resamples=300)
 

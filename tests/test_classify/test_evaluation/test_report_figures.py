@@ -1,6 +1,5 @@
 import numpy as np
 
-from classify.evaluation.bootstrap import Bootstrap
 from classify.evaluation.decision_curve import decision_curve
 from classify.evaluation.embedding_map import EmbeddingMap
 from classify.evaluation.measured import ReliabilityBin
@@ -9,6 +8,7 @@ from classify.evaluation.report_figures import (
     save_embedding_map,
     save_reliability,
 )
+from medx.core.bootstrap import Bootstrap
 
 
 def test_a_single_bin_and_a_hopeless_curve_can_be_drawn(tmp_path):

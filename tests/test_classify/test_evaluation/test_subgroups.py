@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from classify.evaluation.bootstrap import Bootstrap
 from classify.evaluation.metrics import Case
 from classify.evaluation.subgroups import measure_subgroups
+from medx.core.bootstrap import Bootstrap
 from medx.core.errors import UnknownNameError
 from medx.datasets.manifest import Record
 

@@ -4,13 +4,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from classify.evaluation.bootstrap import Bootstrap
 from classify.trust.abstention import (
     certainty,
     measure_abstention,
     risk_coverage,
     save_risk_coverage,
 )
+from medx.core.bootstrap import Bootstrap
 
 
 def test_the_curve_by_hand():

@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import softmax
 
-from classify.evaluation.bootstrap import Bootstrap
 from classify.trust.conformal import ConformalSets, fit_conformal, measure_conformal
+from medx.core.bootstrap import Bootstrap
 
 
 def draw(seed, count, *, shares=(0.2, 0.8), sharpness=2.0):

@@ -3,11 +3,11 @@ import shutil
 import numpy as np
 import pytest
 
-from classify.evaluation.bootstrap import Bootstrap
 from classify.evaluation.evaluate import evaluate
 from classify.predict import load_classifier
 from classify.trust.measure import Judged, measure_trust, shift_of
 from classify.trust.operating_points import apply_operating_point
+from medx.core.bootstrap import Bootstrap
 from medx.core.errors import InputError
 
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from classify.evaluation.bootstrap import Bootstrap
-from classify.evaluation.shares import measure_share
+from medx.core.bootstrap import Bootstrap
+from medx.core.shares import measure_share
 
 
 @pytest.mark.parametrize(("found", "count"), [(0, 5), (5, 5), (3, 20), (190, 200)])

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import beta
 
-from classify.evaluation.bootstrap import Bootstrap
+from medx.core.bootstrap import Bootstrap
 from medx.core.statistics import percentile_interval
 from medx.core.values import Interval
 
