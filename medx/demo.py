@@ -15,7 +15,10 @@ from classify.evaluation.evaluate import evaluate
 from classify.results import EvaluationResult, TrainResult
 from classify.runs import dataset_key
 from classify.training.train import train
-from medx.case import add_neighbours, choose_cases, predict_cases, report_items
+from medx.case.evidence import report_items
+from medx.case.heatmaps import add_heatmaps
+from medx.case.neighbours import add_neighbours
+from medx.case.predicting import choose_cases, predict_cases
 from medx.core.console import note
 from medx.core.files import atomic_path, make_dir, safe_name, write_text
 from medx.core.images import Pixels
@@ -176,7 +179,7 @@ def _write_reports(
         name, split="test", data_dir=config.data_dir, run_dir=run_dir, device=config.device
     )
     cases = choose_cases(cases, min(SAMPLES, len(cases)), seed=config.seed)
-    items = report_items(add_neighbours(cases, gallery))
+    items = report_items(add_neighbours(add_heatmaps(cases, device=config.device), gallery))
     chosen = choose_engine(ReportConfig(device=config.device, seed=config.seed))
     strategies = [STRATEGIES.load(strategy) for strategy in STRATEGIES]
     return generate_reports(items, strategies, chosen, _made(folder / "report"), resume=True)

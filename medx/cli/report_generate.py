@@ -86,7 +86,10 @@ def generate(
     json: JsonOption = False,
 ) -> None:
     """Write reports on images of a dataset, or on IMAGES, with every strategy asked for."""
-    from medx.case import add_neighbours, choose_cases, predict_cases, report_items
+    from medx.case.evidence import report_items
+    from medx.case.heatmaps import add_heatmaps
+    from medx.case.neighbours import add_neighbours
+    from medx.case.predicting import choose_cases, predict_cases
     from medx.core import runs
     from medx.core.console import print_json
     from medx.datasets.catalog import default_dataset
@@ -129,7 +132,7 @@ def generate(
                 index=index, dataset=config.dataset, data_dir=data_dir, device=config.device
             )
         )
-        items = report_items(add_neighbours(cases, gallery))
+        items = report_items(add_neighbours(add_heatmaps(cases, device=config.device), gallery))
         runs.save_config(run_dir, asdict(config))
         strategies = [STRATEGIES.load(name) for name in config.strategies]
         result = generate_reports(items, strategies, chosen, run_dir, resume=resume)

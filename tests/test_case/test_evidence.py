@@ -1,32 +1,24 @@
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from test_datasets.dicom_files import write_dicom
 
-from classify.config import TrainConfig
-from classify.training.train import train
-from medx.case import add_neighbours, choose_cases, predict_cases, report_items
+from medx.case.evidence import report_items
+from medx.case.heatmaps import add_heatmaps
+from medx.case.names import name_images
+from medx.case.neighbours import add_neighbours, relatives_of
+from medx.case.predicting import choose_cases, predict_cases
 from medx.core.errors import InputError
-from medx.datasets.catalog import load_dataset
-from retrieval.build import build_index
 from retrieval.config import GalleryConfig
-from retrieval.encoders.compact import CompactEncoder
 from retrieval.gallery import open_gallery
 
 
 @pytest.fixture(scope="module")
-def run_dir(two_class, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("run")
-    train(TrainConfig(epochs=1, dataset=str(two_class)), folder, load_dataset(str(two_class)))
-    return folder
-
-
-@pytest.fixture(scope="module")
-def gallery(two_class, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("index") / "two"
-    build_index(load_dataset(str(two_class)), CompactEncoder(), folder)
-    return open_gallery(GalleryConfig(index=str(folder)))
+def gallery(index_dir):
+    return open_gallery(GalleryConfig(index=str(index_dir)))
 
 
 def predict(two_class, run_dir, **how):
@@ -72,6 +64,45 @@ def test_evidence_does_not_change_with_the_reference_label(two_class, run_dir, g
     honest_items, lying_items = report_items(cases), report_items(lying)
     assert [item.evidence for item in honest_items] == [item.evidence for item in lying_items]
     assert lying_items[0].reference_label == "something else"
+
+
+def test_evidence_says_the_heat_map_and_the_index(two_class, run_dir, gallery):
+    cases = add_heatmaps(add_neighbours(predict(two_class, run_dir, limit=3), gallery))
+    for case, item in zip(cases, report_items(cases), strict=True):
+        fact = item.evidence.heatmap
+        assert case.heatmap is not None
+        assert fact is None or (fact.label, fact.zone) == (case.prediction.label, case.heatmap.zone)
+        assert item.evidence.prediction.conformal_set is not None
+        assert item.evidence.prediction.out_of_distribution is not None
+        assert item.evidence.index == f"two ({gallery.index.description.encoder})"
+    assert any(item.evidence.heatmap for item in report_items(cases))
+
+
+def test_without_grad_cam_there_is_a_note_instead(two_class, run_dir, monkeypatch, capfd):
+    monkeypatch.setitem(sys.modules, "pytorch_grad_cam", None)
+    (case,) = add_heatmaps(predict(two_class, run_dir, limit=1))
+    assert case.heatmap is None
+    assert "no heat-maps: 'explain' needs packages" in capfd.readouterr().err
+
+
+def test_relatives_at_hand_change_nothing(two_class, run_dir, gallery):
+    cases = predict(two_class, run_dir, limit=3)
+    known = relatives_of(gallery)
+    assert [c.neighbours for c in add_neighbours(cases, gallery, known=known)] == [
+        c.neighbours for c in add_neighbours(cases, gallery)
+    ]
+
+
+def test_names_of_files_name_no_patient_and_differ(tmp_path):
+    paths = []
+    for folder, name in (("a", "film.png"), ("b", "film.png"), ("c", "other.png")):
+        (tmp_path / folder).mkdir()
+        paths.append(tmp_path / folder / name)
+        paths[-1].write_bytes(b"")
+    paths.append(tmp_path / "Doe_Jane.dcm")
+    write_dicom(paths[-1], PatientName="Doe^Jane")
+    names = name_images(paths)
+    assert names == ["film-1", "film-2", "other", "image-4"]
 
 
 @pytest.mark.slow
