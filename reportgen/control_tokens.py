@@ -19,8 +19,12 @@ def neutralise_control_tokens(text: str) -> str:
     return _TOKEN.sub(lambda match: f"‹{match.group(1) or match.group(2)}›", text)
 
 
+def one_line(text: str) -> str:
+    """Return text with every line break, control character and run of space as one space."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
 def plain_line(text: str, limit: int = MAX_CHARACTERS) -> str:
     """Return foreign text as one harmless line: no line breaks, no control characters, not long."""
-    printable = "".join(c if c.isprintable() else " " for c in text)
-    line = neutralise_control_tokens(" ".join(printable.split()))
+    line = neutralise_control_tokens(one_line(text))
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"

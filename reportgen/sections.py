@@ -16,8 +16,8 @@ _REGION = re.compile(r"^[\s*_•-]*(?P<title>[A-Z][^:.;]{0,60}?)[*_\s]*:[\s*_]*(
 _SIDE = re.compile(
     r"^[\s*_•-]*(?:evidence\s+|points\s+)?(?P<side>for|against)[*_\s]*:[\s*_]*(?P<text>.*)$", re.I
 )
-_PLACEHOLDER = re.compile(r"<[^<>]*>|\[(?!\w{1,3}\])[^\[\]]*\]|[\s.…*_-]+")
-_EMPTY_SIDES = frozenset({"", "none", "n/a", "-", "–"})
+_PLACEHOLDER = re.compile(r"<[^<>]*>|\[(?!\w{1,3}\])[^\[\]]*\]|[\s.…*_–—-]+")
+_EMPTY_SIDES = frozenset({"", "none", "n/a"})
 
 
 class Entry(Value):
@@ -42,6 +42,17 @@ class Parsed(Value):
 
     sections: list[Section]
     missing: list[str]
+
+
+def is_blank(text: str) -> bool:
+    """Return True when a text is empty or a placeholder that a prompt might have shown."""
+    return not _PLACEHOLDER.sub("", text)
+
+
+def is_empty_side(text: str) -> bool:
+    """Return True when what is said for or against a reading says nothing."""
+    bare = text.strip(" \t*_•–—-")
+    return is_blank(bare) or bare.lower().rstrip(".") in _EMPTY_SIDES
 
 
 def parse_sections(text: str, specs: Sequence[SectionSpec]) -> Parsed:
@@ -70,7 +81,7 @@ def _split(text: str, specs: Sequence[SectionSpec]) -> dict[str, str]:
     for line in text.splitlines():
         if line.strip().startswith("```"):
             continue
-        if heading := _heading(line, specs):
+        if heading := find_heading(line, specs):
             name, rest = heading
             current = []
             bodies.setdefault(name, current)
@@ -80,7 +91,8 @@ def _split(text: str, specs: Sequence[SectionSpec]) -> dict[str, str]:
     return {name: "\n".join(lines).strip() for name, lines in bodies.items()}
 
 
-def _heading(line: str, specs: Sequence[SectionSpec]) -> tuple[str, str] | None:
+def find_heading(line: str, specs: Sequence[SectionSpec]) -> tuple[str, str] | None:
+    """Return the section that a line begins and what stands behind the heading, or None."""
     for spec in specs:
         for words in (spec.name, *spec.aliases):
             pattern = (
@@ -117,21 +129,28 @@ def _ranked(body: str) -> list[Entry]:
 
 
 def _add(side: list[str], line: str) -> None:
-    text = line.strip(" \t*_•-")
-    if text.lower().rstrip(".") not in _EMPTY_SIDES:
-        side.append(text)
+    if not is_empty_side(line):
+        side.append(line.strip(" \t*_•–—-"))
 
 
 def _lacks(section: Section, spec: SectionSpec) -> list[str]:
-    if not _PLACEHOLDER.sub("", section.text):
+    if is_blank(section.text):
         return [f"{spec.name}: empty"]
     if len(section.entries) < spec.min_entries:
         return [f"{spec.name}: {len(section.entries)} of at least {spec.min_entries} entries"]
-    if spec.kind is not SectionKind.ranked:
-        return []
+    if spec.kind is SectionKind.regions:
+        return [f"{spec.name}: nothing of {e.title}" for e in section.entries if is_blank(e.text)]
     return [
-        f"{spec.name} {rank}: nothing {side}"
+        f"{spec.name} {rank}: {lack}"
         for rank, entry in enumerate(section.entries, start=1)
-        for side, lines in (("for", entry.evidence_for), ("against", entry.evidence_against))
-        if not lines
+        for lack in _lacking(entry)
     ]
+
+
+def _lacking(entry: Entry) -> list[str]:
+    parts = {
+        "no reading": [] if is_blank(entry.title) else [entry.title],
+        "nothing for": entry.evidence_for,
+        "nothing against": entry.evidence_against,
+    }
+    return [name for name, lines in parts.items() if not lines]

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import Enum
+
+#: Words for the likelihood of a ranked reading.
+LIKELIHOODS = ("high", "moderate", "low")
+
+
+def field_key(name: str) -> str:
+    """Return a section's or region's name as a field of JSON: ``heart_and_mediastinum``."""
+    return re.sub(r"\W+", "_", name.lower()).strip("_")
 
 
 class SectionKind(str, Enum):
@@ -23,17 +32,27 @@ class SectionSpec:
         kind: Prose, ``- Region: text`` lines, or a numbered list with ``For:`` and ``Against:``.
         aliases: Other headings that models write for it.
         min_entries: Fewest lines of a list.
+        max_entries: Most lines of a ranked list.
+        max_characters: Of a section of prose, of what is said of a region, of each side of a
+            ranked reading.
     """
 
     name: str
     kind: SectionKind = SectionKind.text
     aliases: tuple[str, ...] = ()
     min_entries: int = 0
+    max_entries: int = 4
+    max_characters: int = 400
 
     @property
     def heading(self) -> str:
         """The heading as prompts ask for it."""
         return self.name.upper()
+
+    @property
+    def key(self) -> str:
+        """The field of a JSON answer."""
+        return field_key(self.name)
 
 
 @dataclass(frozen=True, kw_only=True)

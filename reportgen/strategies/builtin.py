@@ -10,7 +10,9 @@ _NEEDS = (
     "specialist", "modality", "height", "width", "resolution_note", "synthetic", "items",
 )  # fmt: skip
 
-_IMPRESSION = SectionSpec(name="impression", aliases=("conclusion", "opinion", "summary"))
+_IMPRESSION = SectionSpec(
+    name="impression", aliases=("conclusion", "opinion", "summary"), max_characters=300
+)
 
 
 def _read(name: str) -> str:
@@ -38,11 +40,11 @@ STRUCTURED = Strategy(
     system_prompt=_SYSTEM,
     template=_PREAMBLE + _read("structured.md.j2"),
     sections=(
-        SectionSpec(name="technique", aliases=("examination", "procedure")),
-        SectionSpec(name="comparison", aliases=("comparisons",)),
-        SectionSpec(name="findings", kind=SectionKind.regions, min_entries=1),
+        SectionSpec(name="technique", aliases=("examination", "procedure"), max_characters=160),
+        SectionSpec(name="comparison", aliases=("comparisons",), max_characters=160),
+        SectionSpec(name="findings", kind=SectionKind.regions, min_entries=1, max_characters=200),
         _IMPRESSION,
-        SectionSpec(name="recommendation", aliases=("recommendations",)),
+        SectionSpec(name="recommendation", aliases=("recommendations",), max_characters=200),
     ),
     needs=(*_NEEDS, "regions"),
     max_new_tokens=400,
@@ -61,6 +63,7 @@ DIFFERENTIAL = Strategy(
             kind=SectionKind.ranked,
             aliases=("differential diagnosis", "differential diagnoses"),
             min_entries=2,
+            max_characters=200,
         ),
         _IMPRESSION,
     ),
