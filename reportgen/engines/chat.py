@@ -1,21 +1,25 @@
-"""How the two MedGemma generations want to be spoken to, after their model cards."""
+"""How models want to be spoken to: MedGemma after its cards, others after their chat template."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from jinja2 import TemplateError
 from PIL.Image import Image as PILImage
+from PIL.Image import new as new_image
 
 from medx.core.errors import EngineError
 from reportgen.control_tokens import neutralise_control_tokens
 
 #: MedGemma 1.5 thinks between these before it answers.
 THOUGHT_OPEN, THOUGHT_CLOSE = "<unused94>", "<unused95>"
+
+_NEEDED = "take an instruction-tuned image-text-to-text model, often named -it or -Instruct"
 
 _VERSION = re.compile(r"medgemma[-_ ]1[._]5", re.I)
 
@@ -44,6 +48,36 @@ def family_of(model: str, folder: Path) -> Family:
     """Return the layout of a model by its id, else by what its folder says of its origin."""
     said = [model] if "medgemma" in model.lower() else [folder.resolve().name, *_origin(folder)]
     return V1_5 if any(_VERSION.search(text) for text in said) else V1
+
+
+def family_of_template(processor: Any, model: str) -> Family:
+    """Return the layout that a processor's chat template takes, found by trying it.
+
+    Raises:
+        EngineError: When there is no template, or one that passes over image or text.
+    """
+    if not getattr(processor, "chat_template", None):
+        raise EngineError(f"{model} has no chat template", hint=_NEEDED)
+    if not hasattr(processor, "image_processor"):
+        raise EngineError(f"{model} takes no images", hint=_NEEDED)
+    for system_turn in (True, False):
+        family = Family(
+            name="its chat template", system_turn=system_turn, image_first=True, thinking_tokens=0
+        )
+        if _renders(processor, family):
+            return family
+    raise EngineError(f"the chat template of {model} cannot hold an image and text", hint=_NEEDED)
+
+
+def break_tokens(text: str, tokens: Iterable[str]) -> str:
+    """Return ``text`` with a space after the first character of each of ``tokens`` in it.
+
+    So that what is special to a tokenizer and was not neutralised already is read as text.
+    """
+    for token in sorted(tokens, key=len, reverse=True):
+        if token.strip():
+            text = text.replace(token, f"{token[0]} {token[1:]}")
+    return text
 
 
 def build_messages(
@@ -80,6 +114,24 @@ def answer_tokens(tokens: Sequence[int], opened: int | None, closed: int | None)
             hint="raise --max-new-tokens",
         )
     return answer
+
+
+def _renders(processor: Any, family: Family) -> bool:
+    """Tell whether a template shows everything that is said to it, and the image."""
+    words = ["text-probe", "system-probe"] if family.system_turn else ["text-probe"]
+    image = new_image("RGB", (1, 1))
+    messages = build_messages(family, system="system-probe", text="text-probe", image=image)
+    blind = [{**turn, "content": turn["content"][-1:]} for turn in messages]
+    try:
+        shown, without = (
+            processor.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+            for turns in (messages, blind)
+        )
+    except (TemplateError, TypeError, ValueError, KeyError):
+        return False
+    # A template for plain strings prints the parts as Python writes them.
+    whole = all(word in shown for word in words) and "'type'" not in shown
+    return whole and shown != without
 
 
 def _origin(folder: Path) -> list[str]:

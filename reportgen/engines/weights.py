@@ -1,4 +1,4 @@
-"""Where MedGemma's weights are, without asking the network; and fetching them when asked to."""
+"""Where a model's weights are, without asking the network; and fetching them when asked to."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from medx.core.errors import InputError, WeightsUnavailableError
-from medx.core.hub import cached_snapshots, fetch_snapshot
+from medx.core.hub import cached_snapshots, fetch_snapshot, hub_cache
 from medx.core.models.catalogue import CATALOGUE, MAIN
 
 _KNOWN = {
@@ -21,13 +21,14 @@ _KNOWN = {
 #: Tried in this order when no model is named.
 MODELS = tuple(_KNOWN)
 
-#: All that is ever loaded: no pickle.
-PATTERNS = _KNOWN[MODELS[0]].files
+#: All that is ever loaded: no pickle, no code.
+PATTERNS = (*_KNOWN[MODELS[0]].files, "*.txt")
 
+_INSTEAD = "--engine mock, which writes from the evidence alone"
 _HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/[\w.-]+$")
 _ONE_OF = (
     ("processor_config.json", "preprocessor_config.json"),
-    ("tokenizer.json", "tokenizer.model"),
+    ("tokenizer.json", "tokenizer.model", "vocab.json"),
 )
 
 
@@ -56,7 +57,8 @@ def find_weights(model: str | None, folder: str | None = None) -> Weights:
     """Return weights that are on this machine and complete; the network is not asked.
 
     Args:
-        model: Hub id or local folder; None takes the first of ``MODELS`` in the hub cache.
+        model: Hub id, also with ``@REVISION``, or local folder; None takes the first of ``MODELS``
+            in the hub cache.
         folder: Local folder that holds the weights of ``model``.
 
     Raises:
@@ -68,38 +70,63 @@ def find_weights(model: str | None, folder: str | None = None) -> Weights:
     if model is not None and Path(model).is_dir():
         return _local(Path(model), None)
     reasons = []
-    for name in [_checked_id(model)] if model else MODELS:
-        snapshot = _cached_snapshot(name)
+    for asked in [model] if model else MODELS:
+        name, revision = split_revision(asked)
+        snapshot = _cached_snapshot(name, revision)
         problems = missing_files(snapshot) if snapshot else ["not in the hub cache"]
         if snapshot and not problems:
-            revision = f"hub:{snapshot.name}"
-            return Weights(model=name, folder=snapshot, revision=revision, source="the hub cache")
-        reasons.append(f"{name}: {', '.join(problems)}")
+            found = f"hub:{snapshot.name}"
+            return Weights(model=name, folder=snapshot, revision=found, source="the hub cache")
+        reasons.append(f"{asked}: {', '.join(problems)}")
     raise WeightsUnavailableError("; ".join(reasons), hint=how_to_get(model or MODELS[0]))
 
 
 def fetch_weights(model: str | None) -> Weights:
     """Download a model into the hub cache and return its weights.
 
+    Args:
+        model: Hub id, also with ``@REVISION``; None is the first of ``MODELS``.
+
     Raises:
         WeightsUnavailableError: When it is gated, offline or not to be had; the hint has the steps.
     """
-    name = _checked_id(model or MODELS[0])
-    fetch_snapshot(name, files=PATTERNS, revision=_revision_to_fetch(name), hint=how_to_get(name))
-    return find_weights(name)
+    asked = model or MODELS[0]
+    name, revision = split_revision(asked)
+    fetch_snapshot(name, files=PATTERNS, revision=revision or _pinned(name), hint=how_to_get(asked))
+    return find_weights(asked)
+
+
+def split_revision(model: str) -> tuple[str, str | None]:
+    """Return hub id and revision of ``owner/name@revision``; None when it names no revision.
+
+    Raises:
+        InputError: When it is no hub id.
+    """
+    name, at, revision = model.partition("@")
+    if not _HUB_ID.match(name) or (at and not re.fullmatch(r"[\w.-]+", revision)):
+        raise InputError(
+            f"{model!r} is neither a folder nor a hub id",
+            hint=f"hub ids look like {MODELS[1]}, or {MODELS[1]}@COMMIT",
+        )
+    return name, revision or None
 
 
 def how_to_get(model: str) -> str:
     """Return the steps to the weights of ``model``, one a line."""
+    name, at, revision = model.partition("@")
+    if name in _KNOWN and not at:
+        return _KNOWN[name].how_to_get(instead=_INSTEAD)
+    pinned = f" --revision {revision}" if at else ""
     return "\n".join(
         (
-            "MedGemma's weights are free but gated. To get them:",
-            f"  1. sign in and accept the terms at https://huggingface.co/{model}",
-            "  2. make a read token there and run `hf auth login`, or set HF_TOKEN",
-            f"  3. run again with --engine medgemma --model {model} (without --offline)",
-            "on a machine without internet:",
-            f"  `hf download {model} --local-dir DIR` elsewhere, copy DIR, then --weights DIR",
-            "or use --engine mock, which writes from the evidence alone",
+            f"to get the weights of {name}:",
+            f"  1. if it is gated (MedGemma is), accept the terms at https://huggingface.co/{name}",
+            "  2. then make a read token there and run `hf auth login`, or set HF_TOKEN",
+            f"  3. run again with --model {model} and without --offline",
+            "for a machine without internet:",
+            f"  `hf download {name}{pinned} --local-dir DIR` elsewhere, copy DIR here, then "
+            "--weights DIR",
+            f"or use {_INSTEAD}",
         )
     )
 
@@ -120,30 +147,29 @@ def _local(folder: Path, model: str | None) -> Weights:
     if problems:
         raise WeightsUnavailableError(
             f"{folder} does not hold a complete model: {', '.join(problems)}",
-            hint=how_to_get(model if model and _HUB_ID.match(model) else MODELS[0]),
+            hint=how_to_get(model if model and _HUB_ID.match(model.split("@")[0]) else MODELS[0]),
         )
     return Weights(
-        model=model or folder.resolve().name,
+        model=model.split("@")[0] if model else folder.resolve().name,
         folder=folder,
         revision=_revision_of(folder),
         source="a local folder",
     )
 
 
-def _checked_id(model: str) -> str:
-    if not _HUB_ID.match(model):
-        raise InputError(
-            f"{model!r} is neither a folder nor a hub id", hint=f"hub ids look like {MODELS[1]}"
-        )
-    return model
-
-
-def _cached_snapshot(model: str) -> Path | None:
-    found = cached_snapshots(model, _revision_to_fetch(model))
+def _cached_snapshot(model: str, revision: str | None) -> Path | None:
+    """Return the snapshot of ``revision``, else the pinned one or, for lack of it, ``main``."""
+    if revision is None:
+        found = cached_snapshots(model, _pinned(model))
+    else:
+        repository = hub_cache() / f"models--{model.replace('/', '--')}"
+        tag = repository / "refs" / revision
+        commit = tag.read_text(encoding="utf-8").strip() if tag.is_file() else revision
+        found = [repository / "snapshots" / commit]
     return next((path for path in found if (path / "config.json").is_file()), None)
 
 
-def _revision_to_fetch(model: str) -> str:
+def _pinned(model: str) -> str:
     """Return the pinned commit of a model that medx knows, else ``main``."""
     return _KNOWN[model].revision if model in _KNOWN else MAIN
 

@@ -74,7 +74,7 @@ def test_a_half_downloaded_model_is_not_taken(in_cache):
     ("name", "problem"),
     [
         ("config.json", "no config.json"),
-        ("tokenizer.json", "no tokenizer.json or tokenizer.model"),
+        ("tokenizer.json", "no tokenizer.json or tokenizer.model or vocab.json"),
         ("processor_config.json", "no processor_config.json or preprocessor_config.json"),
         ("model.safetensors", "no model.safetensors"),
     ],
