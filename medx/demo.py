@@ -30,6 +30,8 @@ from medx.datasets.manifest import Dataset
 from reportgen.config import ReportConfig
 from reportgen.engines.choose import choose_engine
 from reportgen.generate import generate_reports
+from reportgen.report import Report
+from reportgen.report_files import read_report
 from reportgen.report_set import ReportSet
 from reportgen.strategies import STRATEGIES
 from retrieval.config import GalleryConfig
@@ -186,12 +188,14 @@ def _write_reports(
 
 
 def _write_page(result: DemoResult, dataset: Dataset, gallery: Gallery, page: Path) -> None:
+    run_dir = Path(result.reports.run_dir)
+    reports = [read_report(run_dir / row.path) for row in result.reports.reports]
     shown = {hit.id for search in result.searches for hit in search.hits}
-    shown |= {report.image_id for report in result.reports.reports}
-    shown |= {hit.id for report in result.reports.reports for hit in report.evidence.neighbours}
+    shown |= {report.image_id for report in reports}
+    shown |= {hit.id for report in reports for hit in report.evidence.neighbours}
     pictures = _save_pictures(dataset, shown, page.parent)
-    cases: dict[str, list[object]] = {}
-    for report in result.reports.reports:
+    cases: dict[str, list[Report]] = {}
+    for report in reports:
         cases.setdefault(report.image_id, []).append(report)
     labels = {record.id: record.label for record in dataset.records}
     text = render_page(

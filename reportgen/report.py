@@ -15,6 +15,11 @@ class GenerationSettings(Value):
     """What the engine was told besides the prompt."""
 
     max_new_tokens: int
+    free_text: bool = Field(description="Headed text was asked for, not JSON.")
+    batch_size: int | None = Field(
+        default=None, description="Reports a batch; floats, and so words, may depend on it."
+    )
+    quantise: str | None = Field(default=None, description="How the weights were made smaller.")
     do_sample: bool = False
     seed: int = Field(description="Seed of the choice of images; greedy decoding needs none.")
     device: str
@@ -42,6 +47,7 @@ class Report(Value):
     schema_valid: bool | None = Field(
         description="Whether the answer as it came was JSON of the contract; None: headed text."
     )
+    repaired: bool = Field(default=False, description="Broken JSON was put right before reading.")
     sections: list[Section]
     contract_met: bool
     missing: list[str] = Field(description="What the strategy asked for and the text lacks.")
@@ -52,10 +58,14 @@ class Report(Value):
         default=None, description="What it states against the evidence; None: not looked at."
     )
     warnings: list[ReportWarning]
+    unlike: str | None = Field(
+        default=None, description="Why medx would not report on this image, had it not been told."
+    )
     seconds: float
     prompt_tokens: int
     tokens: int
     synthetic: bool
+    medx_version: str
     disclaimer: str = DISCLAIMER
     created: str
 

@@ -53,8 +53,9 @@ def export(
 ) -> None:
     """Export a report: FHIR, DICOM SR, Secondary Capture or PDF, HTML, Markdown."""
     from medx.core.console import print_json, print_line
-    from reportgen.exports.export import gather, output_path, read_report, write_export
+    from reportgen.exports.export import gather, output_path, write_export
     from reportgen.exports.formats import export_format
+    from reportgen.report_files import read_report
 
     form = export_format(format)
     EXPORTERS.load(format)  # what is not installed is said before anything is computed

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -192,13 +191,20 @@ def _print_reports(result: ReportSet) -> None:
 
     if result.is_mock:
         print_line("MOCK REPORTS: written from the evidence alone; nothing looked at the images.")
-    rows = []
-    for report in result.reports:
-        impression = report.section("impression")
-        text = impression.text if impression else "not in the form asked for"
-        line = textwrap.shorten(text, 90, placeholder=" …")
-        rows.append((report.image_id, report.strategy, line, len(report.warnings)))
-    print_table(rows, columns=("image", "strategy", "impression", "warnings"))
+    print_table(
+        (
+            (
+                row.image_id,
+                row.strategy,
+                row.impression or "not in the form asked for",
+                row.contradictions,
+                row.unsupported,
+                row.warnings,
+            )
+            for row in result.reports
+        ),
+        columns=("image", "strategy", "impression", "contradicted", "unsupported", "warnings"),
+    )
     if result.failures:
         print_line(
             f"{many(len(result.failures), 'report')} failed; see {result.run_dir}/metrics.json"

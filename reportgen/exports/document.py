@@ -89,7 +89,7 @@ def document_of(report: Report) -> ReportDocument:
         neighbours=evidence.neighbours,
         evidence=report.items,
         warnings=warnings,
-        provenance=_provenance(report),
+        provenance=provenance_of(report),
         created=report.created,
         disclaimer=report.disclaimer,
     )
@@ -126,19 +126,28 @@ def _statement(entry: Entry) -> str:
     return ". ".join(parts) or entry.title
 
 
-def _provenance(report: Report) -> dict[str, str]:
-    height, width = report.evidence.image_size
+def provenance_of(report: Report) -> dict[str, str]:
+    """Return what made a report, by name; what is not known is left out."""
+    settings, evidence = report.settings, report.evidence
+    height, width = evidence.image_size
     facts = {
         "image": report.image_id,
         "pixels (SHA-256)": report.image_sha256,
         "native size": f"{height} × {width}",
-        "dataset": report.evidence.dataset,
+        "dataset": evidence.dataset,
         "engine": f"{report.engine} (mock)" if report.is_mock else report.engine,
         "model": report.model,
         "model revision": report.model_revision,
         "strategy": f"{report.strategy}, version {report.strategy_version}",
         "prompt (SHA-256)": report.prompt_sha256,
-        "classifier": report.evidence.prediction.classifier if report.evidence.prediction else "",
+        "asked for": "headed text" if settings.free_text else "JSON",
+        "tokens at most": str(settings.max_new_tokens),
+        "batch size": str(settings.batch_size or ""),
+        "weights made smaller": settings.quantise or "",
+        "classifier": evidence.prediction.classifier if evidence.prediction else "",
+        "index": evidence.index,
+        "similar cases": ", ".join(hit.id for hit in evidence.neighbours),
+        "medx": report.medx_version,
         "written": report.created,
     }
     return {name: value for name, value in facts.items() if value}

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from medx.core.errors import InputError
 from medx.core.files import atomic_path
@@ -35,23 +35,6 @@ class Export(Value):
     is_mock: bool
     synthetic: bool
     disclaimer: str = DISCLAIMER
-
-
-def read_report(path: Path) -> Report:
-    """Read a report that ``medx report generate`` wrote.
-
-    Raises:
-        InputError: When it is none.
-    """
-    try:
-        return Report.model_validate_json(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or 'cannot be read'}") from error
-    except (UnicodeDecodeError, ValidationError) as error:
-        raise InputError(
-            f"{path} is not a report of this version of medx",
-            hint="pass one of the files in the reports/ folder of a `medx report generate` run",
-        ) from error
 
 
 def gather(

@@ -1,5 +1,7 @@
 import json
+import os
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -8,7 +10,8 @@ from medx.core.settings import DISCLAIMER
 from reportgen.config import ReportConfig
 from reportgen.engines.choose import choose_engine
 from reportgen.generate import generate_reports
-from reportgen.report import Report
+from reportgen.report_files import list_reports, read_report
+from reportgen.report_set import Skipped
 
 GOOD = "FINDINGS: hazy [P1]\nIMPRESSION: pneumonia likely"
 
@@ -23,6 +26,11 @@ def concise(strategies):
     return [strategies["concise"]]
 
 
+def read(result):
+    """Return the reports of a run from their files."""
+    return [read_report(Path(result.run_dir) / row.path) for row in result.reports]
+
+
 def written(run_dir):
     return sorted(path.name for path in (run_dir / "reports").iterdir())
 
@@ -35,9 +43,7 @@ def test_every_image_gets_every_strategy(mock, strategies, make_items, tmp_path)
 
 
 def test_a_report_tells_where_it_comes_from(mock, concise, make_items, tmp_path):
-    report = generate_reports(make_items(1), concise, mock, tmp_path).reports[0]
-    kept = Report.model_validate_json((tmp_path / "reports/case-0--concise.json").read_text())
-    assert kept == report
+    (report,) = read(generate_reports(make_items(1), concise, mock, tmp_path))
     assert (report.engine, report.engine_reason, report.is_mock) == ("mock", "asked for", True)
     assert report.prompt.startswith("The attached image is a chest radiograph.")
     assert (report.strategy_version, report.settings.max_new_tokens) == (1, 200)
@@ -56,7 +62,7 @@ def test_the_true_label_changes_no_prompt_and_no_report(
                 items, list(strategies.values()), chosen, tmp_path / f"{name}-{label}"
             )
             varying = {"seconds", "created"}
-            found.append((name, [r.model_dump(exclude=varying) for r in result.reports]))
+            found.append((name, [r.model_dump(exclude=varying) for r in read(result)]))
     for name in ("mock", "scripted"):
         first, *others = [reports for engine, reports in found if engine == name]
         assert all(reports == first for reports in others)
@@ -64,7 +70,7 @@ def test_the_true_label_changes_no_prompt_and_no_report(
 
 def test_a_reply_off_the_contract_is_kept_as_text(scripted, concise, make_items, tmp_path):
     result = generate_reports(make_items(1), concise, scripted("Looks fine."), tmp_path)
-    report = result.reports[0]
+    (report,) = read(result)
     assert (report.text, report.contract_met) == ("Looks fine.", False)
     assert report.missing == ["findings", "impression"]
     assert [w.text for w in report.warnings] == ["cites no evidence"]
@@ -111,9 +117,8 @@ def test_a_finished_run_loads_no_weights(scripted, concise, make_items, tmp_path
 
 def test_without_resume_everything_is_written_again(scripted, concise, make_items, tmp_path):
     generate_reports(make_items(1), concise, scripted("old"), tmp_path)
-    assert (
-        generate_reports(make_items(1), concise, scripted(GOOD), tmp_path).reports[0].text == GOOD
-    )
+    (report,) = read(generate_reports(make_items(1), concise, scripted(GOOD), tmp_path))
+    assert report.text == GOOD
 
 
 @pytest.mark.parametrize("damage", [b"{", b"", b"\xff\xfe", b'{"schema_version": 1}'])
@@ -137,13 +142,13 @@ def test_resume_notices_another_question(
     for items, chosen in changes:
         result = generate_reports(items, concise, chosen, tmp_path, resume=True)
         assert result.resumed == 0
-        assert "1 report answers another question" in capfd.readouterr().err
+        assert "1 report answered another question" in capfd.readouterr().err
 
 
 def test_a_model_without_system_turn_gets_and_records_none(scripted, concise, make_items, tmp_path):
     chosen = scripted()
     chosen.engine.takes_system_prompt = False
-    report = generate_reports(make_items(1), concise, chosen, tmp_path).reports[0]
+    (report,) = read(generate_reports(make_items(1), concise, chosen, tmp_path))
     assert report.system_prompt == chosen.engine.requests[0].prompt.system == ""
 
 
@@ -158,15 +163,15 @@ def test_awkward_ids_become_safe_and_different_files(scripted, concise, make_ite
 
 
 def test_no_items_or_repeated_ids_are_the_callers_mistake(scripted, concise, make_items, tmp_path):
-    for items in ([], make_items(1) * 2):
-        with pytest.raises(ValueError, match="ids must be unique"):
+    for items, message in (([], "items must not be empty"), (make_items(1) * 2, "be unique")):
+        with pytest.raises(ValueError, match=message):
             generate_reports(items, concise, scripted(), tmp_path)
 
 
 def test_the_tiny_medgemma_writes_a_set(tiny_medgemma, concise, make_items, tmp_path):
     config = ReportConfig(weights=str(tiny_medgemma), device="cpu", max_new_tokens=8)
     result = generate_reports(make_items(1), concise, choose_engine(config), tmp_path)
-    report = result.reports[0]
+    (report,) = read(result)
     assert (report.engine, report.is_mock, report.contract_met) == ("medgemma", False, False)
     assert report.model_revision.startswith("files:")
     assert "the text was cut off: the tokens ran out" in [w.text for w in report.warnings]

@@ -17,6 +17,7 @@ from reportgen.exports.document import document_of
 from reportgen.exports.material import Material
 from reportgen.exports.study import read_study
 from reportgen.generate import generate_reports
+from reportgen.report_files import read_report
 
 
 @pytest.fixture
@@ -29,7 +30,8 @@ def make_report(make_items, scripted, strategies, tmp_path):
             item = replace(item, pixels=pixels)
         chosen = scripted(text) if text else choose_engine(ReportConfig(engine="mock"))
         folder = tmp_path / "run"
-        return generate_reports([item], [strategies[strategy]], chosen, folder).reports[0]
+        result = generate_reports([item], [strategies[strategy]], chosen, folder)
+        return read_report(folder / result.reports[0].path)
 
     return build
 
