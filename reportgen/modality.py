@@ -14,15 +14,18 @@ class Modality:
         specialist: Who reads such pictures.
         regions: Where a structured report looks, in order.
         fine_structures: Terms for what fewer than 64 pixels cannot show.
+        chest: A chest radiograph, of which the labeler knows the findings.
     """
 
     specialist: str
     regions: tuple[str, ...] = ("Image",)
     fine_structures: tuple[str, ...] = ()
+    chest: bool = False
 
 
 _CHEST = Modality(
     specialist="radiologist",
+    chest=True,
     regions=("Lungs", "Pleura", "Heart and mediastinum", "Bones"),
     fine_structures=(
         "costophrenic angle", "cardiophrenic angle", "air bronchogram", "interstitial markings",

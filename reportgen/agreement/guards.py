@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 
+from reportgen.agreement.refusal import refuse
 from reportgen.agreement.results import ReportWarning, WarningKind
 from reportgen.evidence import Evidence
 from reportgen.resolution import unresolvable_terms
+
+__all__ = ["check_text", "cited_items", "refuse"]
 
 _BRACKETS = re.compile(r"\[([A-Z]\d+(?:\s*[,;]\s*[A-Z]\d+)*)\]")
 

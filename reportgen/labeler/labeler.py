@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reportgen.labeler.certainty import doubt_alternatives, judge
 from reportgen.labeler.course import Modifiers, find_modifiers
-from reportgen.labeler.finding import Change, Status, Zone, joined
+from reportgen.labeler.finding import Change, Finding, Status, Zone, joined
 from reportgen.labeler.lexicon import load_lexicon
 from reportgen.labeler.mention import Mention
 from reportgen.labeler.passages import Passage, find_passages
@@ -65,7 +65,7 @@ def _mention(
     if passage.kind == "hedged" and status is Status.present:
         status = Status.uncertain
     return Mention(
-        finding=target.finding,
+        finding=Finding(target.finding),
         status=status,
         start=start,
         end=end,

@@ -45,11 +45,12 @@ class Target:
     """A phrase that speaks of a finding, while it is being judged.
 
     Args:
+        finding: A ``Finding``, or the name of a class where classes are read.
         start: First token; ``end`` is one past the last.
         fixed: The phrase alone decides ``status``.
     """
 
-    finding: Finding
+    finding: str
     start: int
     end: int
     status: Status = Status.present

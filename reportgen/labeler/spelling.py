@@ -30,6 +30,10 @@ class Speller:
         self._long = [word for word in sorted(self._words) if len(word) >= MIN_LETTERS]
         self.spell = lru_cache(maxsize=_CACHE)(self._spell)
 
+    def with_words(self, words: Iterable[str]) -> Speller:
+        """Return a speller that knows ``words`` too."""
+        return Speller(self._words | frozenset(words), self._variants, self._left_alone)
+
     def _spell(self, word: str) -> str:
         """Return the vocabulary's form of a lower-case word, or the word itself."""
         word = self._variants.get(word, word)
