@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from medx.core.console import warn
+from reportgen.contract import answer_model
 from reportgen.engines.base import GenerationRequest
 from reportgen.engines.choose import ChosenEngine
 from reportgen.item import ReportItem
@@ -49,7 +50,9 @@ class Job:
 def plan(item: ReportItem, strategy: Strategy, chosen: ChosenEngine) -> Job:
     """Return what is asked about an image with one strategy."""
     engine, evidence = chosen.engine, item.evidence
-    prompt = render_prompt(strategy, evidence)
+    as_json = engine.answers_json and not engine.config.free_text
+    schema = answer_model(strategy, evidence) if as_json else None
+    prompt = render_prompt(strategy, evidence, schema=schema)
     if not engine.takes_system_prompt:
         prompt = Prompt(system="", text=prompt.text)
     budget = engine.token_budget(strategy)
@@ -59,6 +62,7 @@ def plan(item: ReportItem, strategy: Strategy, chosen: ChosenEngine) -> Job:
         evidence=evidence,
         strategy=strategy,
         max_new_tokens=budget,
+        schema=schema,
     )
     question = {
         "image_id": evidence.image_id,

@@ -60,6 +60,7 @@ class WarningKind(str, Enum):
     repetition = "repetition"
     wrong_side = "wrong side"
     contradiction = "contradiction"
+    unlike = "unlike image"
 
 
 class ReportWarning(Value):
