@@ -20,10 +20,12 @@ def own_words(text: str, evidence: Evidence) -> str:
     for item in evidence.items():
         words = r"\s+".join(map(re.escape, item.statement.split()))
         text = re.sub(rf"(?:\[?{item.id}\]?:?\s*)?{words}", _blank, text, flags=re.I)
-    first = next((p for p in find_passages(text, load_lexicon()) if p.heading), None)
-    if first is None or first.heading in _IMPRESSIONS:
+    passages = find_passages(text, load_lexicon())
+    headed = [passage.heading for passage in passages if passage.heading]
+    if not headed or headed[0] in _IMPRESSIONS:
         return text
-    return " " * first.start + text[first.start :]
+    end = passages[0].end  # of what stands under no heading
+    return " " * end + text[end:]
 
 
 def _blank(match: re.Match[str]) -> str:

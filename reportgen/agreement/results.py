@@ -60,6 +60,9 @@ class WarningKind(str, Enum):
     repetition = "repetition"
     wrong_side = "wrong side"
     contradiction = "contradiction"
+    comparison = "comparison with nothing"
+    measurement = "invented measurement"
+    history = "invented history"
     unlike = "unlike image"
 
 
