@@ -56,7 +56,21 @@ def _speaks_elsewhere(sentence: Sentence, cue: Phrase, target: Target) -> bool:
     """Return True when the finding and words such as "archived image" share a clause."""
     first, last = min(target.end, cue.end), max(target.start, cue.start)
     apart = any(p.has("contrast") for p in sentence.between(first, last))
-    return cue.has("elsewhere") and not apart
+    return cue.has("elsewhere") and not apart and not _backs(sentence, cue, target)
+
+
+def _backs(sentence: Sentence, cue: Phrase, target: Target) -> bool:
+    """Return True for a finding "supported by" the cue, and after "based on" it and a comma."""
+    for phrase in sentence.phrases:
+        if not phrase.has("backed") or phrase.end > cue.start:
+            continue
+        named = any(p.has("finding") for p in sentence.between(phrase.end, cue.start))
+        if target.end <= phrase.start and not named:
+            return True
+        leads = phrase.start == 0 and target.start >= cue.end
+        if leads and "," in sentence.words[cue.end : target.start]:
+            return True
+    return False
 
 
 def _deciding(before: list[Phrase], after: list[Phrase]) -> tuple[Status, Phrase] | None:

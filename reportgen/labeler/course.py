@@ -57,7 +57,7 @@ def find_modifiers(sentence: Sentence, targets: Sequence[Target]) -> list[Modifi
         if target.finding not in UNSIDED:
             _add_named(sentence, target, found[target.start, target.end])
     for phrase in sentence.phrases:
-        zone = _zone_word(sentence, phrase)
+        zone = zone_word(sentence, phrase)
         if (phrase.has("side", "zone", "change") or zone) and not _denied(sentence, phrase, spans):
             _give(sentence, phrase, zone, spans, found)
     _share_lists(sentence, targets, spans, found)
@@ -128,7 +128,7 @@ def _is_place(phrase: Phrase) -> bool:
     return phrase.has("side", "zone", "zone_word")
 
 
-def _zone_word(sentence: Sentence, phrase: Phrase) -> str | None:
+def zone_word(sentence: Sentence, phrase: Phrase) -> str | None:
     """Return the zone of "upper" when a word such as "lobe" follows it."""
     zone = phrase.value("zone_word")
     if zone is None:

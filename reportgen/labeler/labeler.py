@@ -8,11 +8,13 @@ from reportgen.labeler.finding import Change, Finding, Status, Zone, joined
 from reportgen.labeler.lexicon import load_lexicon
 from reportgen.labeler.mention import Mention
 from reportgen.labeler.passages import Passage, find_passages
+from reportgen.labeler.reference_back import add_to_last
 from reportgen.labeler.report_labels import ReportLabels, aggregate
 from reportgen.labeler.sentence import Sentence, Target, find_terms, read_sentence
 from reportgen.labeler.sentences import find_sentences
 from reportgen.labeler.structures import find_states
 from reportgen.labeler.tokens import tokenise
+from reportgen.labeler.two_sides import split_sides
 
 
 def label_report(text: str, *, source: str = "") -> ReportLabels:
@@ -37,8 +39,15 @@ def find_mentions(text: str) -> list[Mention]:
         first = position
         while position < len(tokens) and tokens[position].start < passage.end:
             position += 1
+        last = len(mentions)
         for words in find_sentences(text, tokens[first:position]):
-            mentions += _mentions(text, read_sentence(words, lexicon), passage)
+            sentence = read_sentence(words, lexicon)
+            found = _mentions(text, sentence, passage)
+            if found:
+                last = len(mentions)
+                mentions += found
+            else:
+                mentions[last:] = add_to_last(sentence, mentions[last:])
     return mentions
 
 
@@ -49,11 +58,12 @@ def _mentions(text: str, sentence: Sentence, passage: Passage) -> list[Mention]:
     doubt_alternatives(sentence, targets)
     targets += find_states(sentence)
     targets.sort(key=lambda target: (target.start, target.end))
-    modifiers = find_modifiers(sentence, targets)
-    return [
-        _mention(text, sentence, passage, target, own)
-        for target, own in zip(targets, modifiers, strict=True)
-    ]
+    others = split_sides(sentence, targets)
+    found = []
+    for i, own in enumerate(find_modifiers(sentence, targets)):
+        parts = [others[i], targets[i]] if i in others else [targets[i]]
+        found += [_mention(text, sentence, passage, part, own) for part in parts]
+    return found
 
 
 def _mention(
@@ -71,7 +81,7 @@ def _mention(
         end=end,
         text=text[start:end],
         sentence=(sentence.tokens[0].start, sentence.tokens[-1].end),
-        side=joined(own.sides),
+        side=target.side or joined(own.sides),
         zones=[zone for zone in Zone if zone in own.zones],
         changes=[change for change in Change if change in own.changes],
         cues=target.cues,

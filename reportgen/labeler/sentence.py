@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from reportgen.labeler.finding import Finding, Status
+from reportgen.labeler.finding import Finding, Side, Status
 from reportgen.labeler.lexicon import Lexicon
 from reportgen.labeler.phrases import Phrase, find_phrases
 from reportgen.labeler.tokens import Token
@@ -48,6 +48,7 @@ class Target:
         finding: A ``Finding``, or the name of a class where classes are read.
         start: First token; ``end`` is one past the last.
         fixed: The phrase alone decides ``status``.
+        side: Where the words around the finding do not decide it.
     """
 
     finding: str
@@ -57,6 +58,7 @@ class Target:
     fixed: bool = False
     stated: bool = True
     cues: list[str] = field(default_factory=list)
+    side: Side | None = None
 
 
 def read_sentence(tokens: Sequence[Token], lexicon: Lexicon) -> Sentence:

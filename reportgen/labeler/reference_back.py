@@ -1,0 +1,54 @@
+"""Course and place told of a finding in the next sentence: "It is larger now"."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from reportgen.labeler.course import zone_word
+from reportgen.labeler.finding import Change, Side, Status, Zone, joined
+from reportgen.labeler.mention import Mention
+from reportgen.labeler.sentence import Sentence
+
+_ONE = frozenset({"it", "this", "that"})
+_ALL = frozenset({"they", "these", "those", "both"})
+_NOUNS = frozenset({"finding", "abnormality", "appearance"})
+
+
+def add_to_last(sentence: Sentence, last: Sequence[Mention]) -> list[Mention]:
+    """Return the mentions of the sentence before with what this one, which names none, adds.
+
+    "It" is the last finding that was stated and not denied, "they" are all of them. A place counts
+    for a finding that has none yet.
+    """
+    told = [i for i, m in enumerate(last) if m.stated and m.status is not Status.absent]
+    if told and not _refers_to_all(sentence):
+        told = [i for i in told if last[i].sentence == last[told[-1]].sentence][-1:]
+    if not told or not _refers(sentence):
+        return list(last)
+    return [_added(m, sentence) if i in told else m for i, m in enumerate(last)]
+
+
+def _refers(sentence: Sentence) -> bool:
+    first, second = (*sentence.words[:2], "", "")[:2]
+    if first in _ONE | _ALL:
+        return True
+    return first == "the" and (second in _NOUNS or second[:-1] in _NOUNS)
+
+
+def _refers_to_all(sentence: Sentence) -> bool:
+    tokens = [token.word for token in sentence.tokens[:2]]
+    return bool(_ALL & set(tokens)) or any(word in ("findings", "abnormalities") for word in tokens)
+
+
+def _added(mention: Mention, sentence: Sentence) -> Mention:
+    changes = {Change(v) for p in sentence.phrases for v in p.values("change")}
+    update: dict[str, object] = {
+        "changes": [c for c in Change if c in changes or c in mention.changes]
+    }
+    if mention.side is None and not mention.zones:
+        sides = {Side(v) for p in sentence.phrases for v in p.values("side")}
+        zones = {v for p in sentence.phrases for v in p.values("zone")}
+        zones |= {z for p in sentence.phrases if (z := zone_word(sentence, p))}
+        update["side"] = joined(sides)
+        update["zones"] = [zone for zone in Zone if zone.value in zones]
+    return mention.model_copy(update=update)
