@@ -70,15 +70,25 @@ def collect_pictures(
 
 
 def read_images(
-    index: GalleryIndex, ids: Sequence[str], *, data_dir: Path | None = None
+    index: GalleryIndex,
+    ids: Sequence[str],
+    *,
+    data_dir: Path | None = None,
+    opened: dict[str, Dataset] | None = None,
 ) -> list[Pixels]:
     """Return the pixels of indexed images, read again from the dataset.
+
+    Args:
+        index: The gallery.
+        ids: Indexed ids.
+        data_dir: Where ``.npz`` datasets are searched first.
+        opened: Datasets by source; those that are opened here are kept in it.
 
     Raises:
         InputError: When a picture is no longer the one that was indexed.
         DataUnavailableError: When the dataset is gone.
     """
-    datasets: dict[str, Dataset] = {}
+    datasets = {} if opened is None else opened
     pixels = []
     for item in (index.items.item(index.items.row(record_id)) for record_id in ids):
         source = index.description.origin(item.dataset).source

@@ -1,0 +1,133 @@
+"""``case.html``: one file to read a case by, with everything in it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from medx.case.pictures import LARGEST, LARGEST_NEIGHBOUR, map_layer, png
+from medx.case.study import Study
+from medx.case.words import call_line, likeness_line, neighbours_line, set_line, threshold_line
+from medx.core.pages import data_uri, page_environment
+from medx.core.values import Hit, Prediction
+from reportgen.agreement.results import Verdict
+from reportgen.evidence import positive_label
+from reportgen.marked_text import mark_text
+from reportgen.page_views import VERDICTS as WORDS
+from reportgen.page_views import describe_claim
+
+#: Further classes are counted, not shown.
+SHOWN_CLASSES = 12
+#: An image with no longer side is shown with its pixels as squares.
+SMALL = 256
+SIGNS = {Verdict.agree: "✓", Verdict.contradict: "✗", Verdict.unsupported: "?"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bar:
+    """One class of the prediction.
+
+    Args:
+        percent: Its probability.
+        threshold: Percent from which it is called; None where none applies.
+        called: Whether the classifier calls the image this.
+        possible: Whether the conformal set holds it; None where there is no set.
+    """
+
+    name: str
+    percent: float
+    threshold: float | None
+    called: bool
+    possible: bool | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Neighbour:
+    """A similar case with its picture, where there is one."""
+
+    id: str
+    hit: Hit
+    picture: str | None
+
+
+def render_case(study: Study) -> str:
+    """Return the page: no other file, no request, and only its own script may run."""
+    result, environment = study.result, page_environment()
+    evidence = result.report.items if result.report else []
+    style = _source("style.css") + _source("case.css")
+    script = _source("case.js")
+    height, width = study.pixels.shape[:2]
+    return environment.get_template("case.html.j2").render(
+        case=result,
+        style=Markup(style),
+        script=Markup(script),
+        policy=content_policy(style, script),
+        picture=data_uri(png(study.pixels, largest=LARGEST)),
+        shrunk=max(height, width) > LARGEST,
+        small=max(height, width) <= SMALL,
+        layer=_layer(study),
+        bars=_bars(result.prediction),
+        more_classes=max(0, len(result.prediction.probabilities) - SHOWN_CLASSES),
+        neighbours=list(_neighbours(study)),
+        pieces=mark_text(result.report) if result.report else [],
+        notes=[item for item in evidence if item.id.startswith("M")],
+        verdicts={verdict: (sign, WORDS[verdict]) for verdict, sign in SIGNS.items()},
+        stated=describe_claim,
+        call=call_line(result.prediction),
+        threshold=threshold_line(result.prediction),
+        possible=set_line(result.prediction),
+        likeness=likeness_line(result.prediction),
+        alike=neighbours_line(result.neighbours),
+    )
+
+
+def content_policy(style: str, script: str) -> str:
+    """Return a Content-Security-Policy that lets this style and this script in, and pictures."""
+    return (
+        "default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; "
+        f"style-src '{_digest(style)}'; script-src '{_digest(script)}'"
+    )
+
+
+def _digest(text: str) -> str:
+    found = hashlib.sha256(text.encode("utf-8")).digest()
+    return f"sha256-{base64.b64encode(found).decode('ascii')}"
+
+
+def _source(name: str) -> str:
+    loader = page_environment().loader
+    if loader is None:
+        raise ValueError("pages must have a loader")
+    return loader.get_source(page_environment(), name)[0]
+
+
+def _layer(study: Study) -> str | None:
+    if study.heatmap is None or study.result.heatmap is None:
+        return None
+    height, width = study.pixels.shape[:2]
+    return data_uri(png(map_layer(study.heatmap, (height, width))))
+
+
+def _bars(prediction: Prediction) -> list[Bar]:
+    positive, held = positive_label(prediction), prediction.conformal_set
+    return [
+        Bar(
+            name=name,
+            percent=100 * probability,
+            threshold=100 * (prediction.operating_point or 0.0) if name == positive else None,
+            called=name == prediction.label,
+            possible=None if held is None else name in held,
+        )
+        for name, probability in prediction.top(SHOWN_CLASSES)
+    ]
+
+
+def _neighbours(study: Study) -> Iterator[Neighbour]:
+    for number, hit in enumerate(study.result.neighbours, start=1):
+        pixels = study.pictures.get(hit.id)
+        picture = None if pixels is None else data_uri(png(pixels, largest=LARGEST_NEIGHBOUR))
+        yield Neighbour(id=f"N{number}", hit=hit, picture=picture)
