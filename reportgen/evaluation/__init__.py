@@ -1,0 +1,1 @@
+"""How good finished reports are, beside what saying nothing of the image reaches."""
