@@ -49,7 +49,8 @@ def make_report(job: Job, answer: Generation | MedxError, chosen: ChosenEngine) 
     evidence = job.item.evidence
     read = read_answer(answer.text, job.strategy, evidence, schema=job.request.schema)
     unlike = refuse(evidence)
-    warnings = check_text(read.text, evidence, cut_off=answer.cut_off)
+    prompt = job.request.prompt.text
+    warnings = check_text(read.text, evidence, cut_off=answer.cut_off, prompt=prompt)
     if unlike:
         warnings = [ReportWarning(kind=WarningKind.unlike, text=unlike), *warnings]
     return Report.model_validate(

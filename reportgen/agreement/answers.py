@@ -12,6 +12,9 @@ from reportgen.labeler.passages import find_passages
 
 #: So many words in a row that stand in the prompt too are copied; a phrase of the evidence is not.
 ECHO_WORDS = 25
+#: A line of the prompt with so many words is no heading.
+_LINE_WORDS = 4
+_SHOWN = 6
 
 _TASKS = (
     r"provide|interpret|analy[sz]e|assist|help|diagnose|offer|fulfil|comply|generate|write|view|"
@@ -64,13 +67,27 @@ def find_non_answer(text: str, evidence: Evidence, prompt: str = "") -> list[Rep
 
 
 def copied_words(text: str, prompt: str) -> str:
-    """Return the start of the first ``ECHO_WORDS`` words of ``text`` that the prompt holds too."""
-    words, asked = _words(text), _words(prompt)
-    runs = {tuple(asked[i : i + ECHO_WORDS]) for i in range(len(asked) - ECHO_WORDS + 1)}
+    """Return the start of what ``text`` copies from the prompt; empty when nothing.
+
+    Copied is a line of the prompt left to stand, or ``ECHO_WORDS`` of its words in a row.
+    """
+    asked = {tuple(part) for line in prompt.splitlines() for part in _parts(line)}
+    for line in text.splitlines():
+        for part in _parts(line):
+            if len(part) >= _LINE_WORDS and tuple(part) in asked:
+                return " ".join(part[:_SHOWN])
+    words, prompted = _words(text), _words(prompt)
+    count = len(prompted) - ECHO_WORDS + 1
+    runs = {tuple(prompted[i : i + ECHO_WORDS]) for i in range(count)}
     for i in range(len(words) - ECHO_WORDS + 1):
         if tuple(words[i : i + ECHO_WORDS]) in runs:
-            return " ".join(words[i : i + 6])
+            return " ".join(words[i : i + _SHOWN])
     return ""
+
+
+def _parts(line: str) -> list[list[str]]:
+    """Return the words of a line, and those after its first colon."""
+    return [_words(line), _words(line.partition(":")[2])]
 
 
 def _words(text: str) -> list[str]:

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from medx.core.settings import DISCLAIMER
 from medx.core.values import Hit, Prediction, Value
+from reportgen.agreement.results import Claim
 from reportgen.evidence import EvidenceItem
 from reportgen.report import Report
 from reportgen.sections import Entry
@@ -106,16 +107,36 @@ def _marks(report: Report) -> list[str]:
 
 
 def _findings(report: Report) -> list[Finding]:
-    """Return regions and ranked readings one by one, other findings as they stand."""
+    """Return regions and ranked readings one by one, then what was understood of the text.
+
+    Findings of which nothing was understood are one finding, as they stand.
+    """
     entries = [
         Finding(name=entry.title, statement=_statement(entry))
         for section in report.sections
         for entry in section.entries
     ]
+    if report.agreement:
+        entries += [_claimed(claim, report.text) for claim in report.agreement.claims]
     whole = report.section("findings")
     if entries or whole is None or not whole.text.strip():
         return entries
     return [Finding(name="findings", statement=whole.text)]
+
+
+def _claimed(claim: Claim, text: str) -> Finding:
+    """Return a claim with the line of the text that makes it."""
+    start = text.rfind("\n", 0, claim.start) + 1
+    end = text.find("\n", claim.end)
+    line = text[start : end if end >= 0 else len(text)]
+    zones = [zone.value for zone in claim.zones]
+    return Finding(
+        name=claim.finding,
+        statement=line.strip(" \t*-•"),
+        status=claim.status.value,
+        site=" ".join([*([claim.side.value] if claim.side else []), *zones]) or None,
+        agreement=f"{claim.verdict.value}: {claim.reason}",
+    )
 
 
 def _statement(entry: Entry) -> str:

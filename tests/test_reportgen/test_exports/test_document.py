@@ -14,14 +14,30 @@ def test_a_models_report_is_no_mock(make_document):
     assert make_document(GOOD, strategy="concise").marks == [DISCLAIMER, DRAFT]
 
 
-def test_free_findings_are_one_finding_without_a_status(make_document):
-    assert make_document(GOOD, strategy="concise").findings == [
-        Finding(name="findings", statement="hazy [P1]", status=None)
+def test_free_findings_that_state_nothing_known_are_one_without_a_status(make_document):
+    text = "FINDINGS: a dark picture [P1]\nIMPRESSION: not assessable"
+    assert make_document(text, strategy="concise").findings == [
+        Finding(name="findings", statement="a dark picture [P1]", status=None)
     ]
 
 
+def test_what_the_text_states_has_status_site_and_agreement(make_document):
+    text = "FINDINGS: Opacity in the right lower zone [P1].\nNo effusion.\nIMPRESSION: pneumonia"
+    opacity, effusion, pneumonia = make_document(text, strategy="concise").findings
+    assert (opacity.name, opacity.status, opacity.site) == (
+        "Lung Opacity",
+        "present",
+        "right lower",
+    )
+    assert opacity.statement == "FINDINGS: Opacity in the right lower zone [P1]."
+    assert opacity.agreement.startswith("agree: the classifier says pneumonia (0.87)")
+    assert (effusion.status, effusion.site) == ("absent", None)
+    assert effusion.agreement.startswith("unsupported: ")
+    assert (pneumonia.name, pneumonia.status) == ("Pneumonia", "present")
+
+
 def test_ranked_readings_are_findings_with_their_reasons(make_document):
-    findings = make_document(strategy="differential").findings
+    findings = [f for f in make_document(strategy="differential").findings if not f.status]
     assert len(findings) >= 2
     assert all("for: " in finding.statement for finding in findings)
 
