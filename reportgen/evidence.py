@@ -6,9 +6,12 @@ from pydantic import Field, model_validator
 
 from medx.core.values import Hit, Prediction, Value
 from reportgen.control_tokens import plain_line
+from reportgen.laterality import patient_zone
 
 #: Classes beyond these say nothing a report would use.
 MAX_CLASSES = 5
+
+_BRACKETS = str.maketrans("[]", "()")
 
 
 class EvidenceItem(Value):
@@ -59,11 +62,13 @@ class Evidence(Value):
         if self.prediction:
             items.append(EvidenceItem(id="P1", statement=_describe_prediction(self.prediction)))
         if self.heatmap:
-            items.append(EvidenceItem(id="H1", statement=_describe_heatmap(self.heatmap)))
+            items.append(
+                EvidenceItem(id="H1", statement=_describe_heatmap(self.heatmap, self.modality))
+            )
         for n, hit in enumerate(self.neighbours, start=1):
             items.append(EvidenceItem(id=f"N{n}", statement=_describe_hit(hit)))
         for n, text in enumerate(self.notes, start=1):
-            items.append(EvidenceItem(id=f"M{n}", statement=f"Note: {plain_line(text)}"))
+            items.append(EvidenceItem(id=f"M{n}", statement=f"Note: {foreign(text)}"))
         return items
 
 
@@ -74,25 +79,48 @@ def positive_label(prediction: Prediction) -> str | None:
     return list(prediction.probabilities)[-1]
 
 
+def foreign(text: str) -> str:
+    """Return text of unknown origin (label, caption, DICOM) as a line that can pose as no item."""
+    return plain_line(text).translate(_BRACKETS)
+
+
 def _describe_prediction(prediction: Prediction) -> str:
     ranked = sorted(prediction.probabilities.items(), key=lambda item: -item[1])
-    probabilities = ", ".join(f"{plain_line(name)} {p:.2f}" for name, p in ranked[:MAX_CLASSES])
+    probabilities = ", ".join(f"{foreign(name)} {p:.2f}" for name, p in ranked[:MAX_CLASSES])
     rest = len(ranked) - MAX_CLASSES
     if rest > 0:
         probabilities += f", {rest} other classes less"
-    text = f"Image classifier: '{plain_line(prediction.label)}'; probabilities: {probabilities}"
+    text = f"Image classifier: '{foreign(prediction.label)}'; calibrated probabilities: "
+    text += probabilities
     positive = positive_label(prediction)
     if positive is not None:
-        text += f"; called '{plain_line(positive)}' from {prediction.operating_point:.2f} upwards"
-    return text + "."
+        text += f"; called '{foreign(positive)}' from {prediction.operating_point:.2f} upwards"
+    return f"{text}{_describe_doubt(prediction)}."
 
 
-def _describe_heatmap(heatmap: HeatMapFact) -> str:
-    label = plain_line(heatmap.label)
-    return f"Heat-map of '{label}' ({heatmap.method}): highest at the {heatmap.zone}, as seen."
+def _describe_doubt(prediction: Prediction) -> str:
+    text = ""
+    if prediction.conformal_set is not None and prediction.conformal_level is not None:
+        names = ", ".join(f"'{foreign(n)}'" for n in prediction.conformal_set[:MAX_CLASSES])
+        rest = len(prediction.conformal_set) - MAX_CLASSES
+        more = f" and {rest} more" if rest > 0 else ""
+        text += f"; set that holds the truth at {prediction.conformal_level:.0%}: "
+        text += f"{names or 'empty'}{more}"
+    if prediction.out_of_distribution:
+        text += "; the image is unlike those it was trained on"
+    if prediction.abstain:
+        text += "; it abstains, a person should decide"
+    return text
+
+
+def _describe_heatmap(heatmap: HeatMapFact, modality: str) -> str:
+    text = f"Heat-map of '{foreign(heatmap.label)}' ({foreign(heatmap.method)}): "
+    text += f"highest at the {heatmap.zone}, as seen"
+    place = str(patient_zone(heatmap.zone, modality) or "")
+    return f"{text} (the patient's {place}, if the radiograph is frontal)." if place else f"{text}."
 
 
 def _describe_hit(hit: Hit) -> str:
-    label = f"labelled '{plain_line(hit.label)}'" if hit.label else "unlabelled"
+    label = f"labelled '{foreign(hit.label)}'" if hit.label else "unlabelled"
     text = f"Similar archived image, {label}, cosine similarity {hit.similarity:.3f}"
-    return f"{text}, described as: {plain_line(hit.text)}" if hit.text else f"{text}."
+    return f"{text}, described as: {foreign(hit.text)}" if hit.text else f"{text}."

@@ -1,24 +1,21 @@
-"""The words an engine gets: a strategy filled with evidence."""
+"""The words an engine gets: a strategy filled with evidence, and the form of the answer."""
 
 from __future__ import annotations
 
 import hashlib
 from typing import Any
 
-from jinja2 import StrictUndefined, TemplateError, meta
-from jinja2.sandbox import SandboxedEnvironment
+from pydantic import BaseModel
 
-from medx.core.errors import InputError
 from medx.core.values import Value
+from reportgen.answer_form import describe_headings, describe_json
 from reportgen.control_tokens import plain_line
 from reportgen.evidence import Evidence
+from reportgen.grounds import grounds, majority
 from reportgen.modality import modality_of
 from reportgen.resolution import resolution_note
 from reportgen.strategies.base import Strategy
-
-_ENVIRONMENT = SandboxedEnvironment(
-    undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False
-)
+from reportgen.strategies.templates import render
 
 
 class Prompt(Value):
@@ -33,32 +30,21 @@ class Prompt(Value):
         return hashlib.sha256(f"{self.system}\0{self.text}".encode()).hexdigest()
 
 
-def render_prompt(strategy: Strategy, evidence: Evidence) -> Prompt:
-    """Fill a strategy's templates with evidence.
+def render_prompt(
+    strategy: Strategy, evidence: Evidence, *, schema: type[BaseModel] | None = None
+) -> Prompt:
+    """Fill a strategy's templates with evidence and ask for the form of the answer.
+
+    With the ``schema`` of a JSON answer that is asked for, without one text under headings.
 
     Raises:
-        InputError: When the strategy needs variables that evidence does not give (all are named),
-            or its template is broken.
+        InputError: When a template is broken or uses what there is not; its line is named.
     """
     values = _variables(evidence)
-    try:
-        missing = sorted(_used(strategy) - values.keys())
-        if missing:
-            raise InputError(
-                f"strategy {strategy.name!r} needs what evidence lacks: {', '.join(missing)}",
-                hint=f"evidence gives {', '.join(sorted(values))}",
-            )
-        system = _ENVIRONMENT.from_string(strategy.system_prompt).render(values)
-        text = _ENVIRONMENT.from_string(strategy.template).render(values)
-    except TemplateError as error:
-        raise InputError(f"the template of strategy {strategy.name!r} fails: {error}") from error
-    return Prompt(system=system.strip(), text=text.strip())
-
-
-def _used(strategy: Strategy) -> set[str]:
-    parsed = (_ENVIRONMENT.parse(text) for text in (strategy.system_prompt, strategy.template))
-    found = (meta.find_undeclared_variables(tree) for tree in parsed)
-    return set(strategy.needs).union(*found)
+    system, text = render(strategy, values)
+    describe = describe_headings if schema is None else describe_json
+    form = describe(strategy.sections, values["regions"])
+    return Prompt(system=system, text=f"{text}\n\n{form}")
 
 
 def _variables(evidence: Evidence) -> dict[str, Any]:
@@ -72,5 +58,7 @@ def _variables(evidence: Evidence) -> dict[str, Any]:
         "resolution_note": resolution_note(evidence.image_size, modality),
         "synthetic": evidence.synthetic,
         "regions": known.regions,
-        "items": evidence.items(),
+        "items": tuple(item.model_dump() for item in evidence.items()),
+        "grounds": tuple(item.model_dump() for item in grounds(evidence)),
+        "majority": majority(evidence),
     }

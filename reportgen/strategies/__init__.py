@@ -16,5 +16,9 @@ STRATEGIES = Registry(
             "reportgen.strategies.builtin:DIFFERENTIAL",
             "Ranked diagnoses, each with what speaks for and against it.",
         ),
+        "grounded": Entry(
+            "reportgen.strategies.builtin:GROUNDED",
+            "Findings by region on a digest of the evidence, with what supports and contradicts.",
+        ),
     },
 )

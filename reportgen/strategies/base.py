@@ -62,10 +62,11 @@ class Strategy:
     Args:
         version: Bump when a word of the prompt or the contract changes.
         system_prompt: Jinja2 text of the system turn, for models that have one.
-        template: Jinja2 text of the user turn.
+        template: Jinja2 text of the user turn: what to write. The form is asked for by medx.
         sections: The output contract.
-        needs: Variables that both texts use.
         max_new_tokens: Enough for the answer, thinking not counted.
+        source: The file it was read from, as errors call it.
+        first_line: Where in that file ``template`` begins.
     """
 
     name: str
@@ -74,5 +75,6 @@ class Strategy:
     system_prompt: str
     template: str
     sections: tuple[SectionSpec, ...]
-    needs: tuple[str, ...]
     max_new_tokens: int
+    source: str = ""
+    first_line: int = 1

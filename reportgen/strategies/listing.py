@@ -5,6 +5,7 @@ from __future__ import annotations
 from medx.core.values import Value
 from reportgen.strategies import STRATEGIES
 from reportgen.strategies.base import Strategy
+from reportgen.strategies.templates import variables_used
 
 
 class StrategyInfo(Value):
@@ -14,7 +15,7 @@ class StrategyInfo(Value):
     version: int
     summary: str
     sections: list[str]
-    needs: list[str]
+    variables: list[str]
     max_new_tokens: int
     system_prompt: str
     template: str
@@ -35,7 +36,7 @@ def describe_strategy(name: str) -> StrategyInfo:
         version=strategy.version,
         summary=strategy.summary,
         sections=[section.name for section in strategy.sections],
-        needs=list(strategy.needs),
+        variables=variables_used(strategy),
         max_new_tokens=strategy.max_new_tokens,
         system_prompt=strategy.system_prompt,
         template=strategy.template,

@@ -28,7 +28,6 @@ ODD = Strategy(
         SectionSpec(name="model config", kind=SectionKind.regions, min_entries=1),
         SectionSpec(name="rank 2", kind=SectionKind.ranked, min_entries=3, max_entries=9),
     ),
-    needs=(),
     max_new_tokens=100,
 )
 STRATEGY = st.sampled_from([*map(STRATEGIES.load, STRATEGIES), ODD])
