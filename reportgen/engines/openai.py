@@ -24,6 +24,9 @@ from reportgen.strategies.base import Strategy
 
 Answer = tuple[int, Generation | MedxError]
 
+#: Requests in a row without an answer after which a server counts as gone; more in flight, more.
+SILENCE = 4
+
 
 class OpenAIEngine(Engine):
     """Asks a server, with several requests in flight; greedy, so far as the server obeys.
@@ -91,8 +94,8 @@ class OpenAIEngine(Engine):
     def generate_all(self, requests: Sequence[GenerationRequest]) -> Iterator[Answer]:
         """Yield reports as they are done; ``seconds`` is the wait for that one answer.
 
-        When as many in a row as are in flight got no answer, the server is gone: the rest is not
-        asked.
+        When ``SILENCE`` in a row, or as many as are in flight, got no answer, the server is gone:
+        the rest is not asked.
         """
         self._unanswered = self._repeated = 0
 
@@ -112,7 +115,7 @@ class OpenAIEngine(Engine):
     async def _answer(
         self, client: httpx2.AsyncClient, request: GenerationRequest
     ) -> Generation | MedxError:
-        if self._unanswered >= self.config.concurrency:
+        if self._unanswered >= max(SILENCE, self.config.concurrency):
             return EngineError(
                 f"not asked: {self.address.base_url} answers no more", hint="go on with --resume"
             )

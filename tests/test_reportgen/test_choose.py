@@ -1,17 +1,69 @@
 import shutil
 
 import pytest
+from fault_server import MODEL, FaultServer, refuse
 
-from medx.core.errors import UnknownNameError, WeightsUnavailableError
+from medx.core.errors import EngineError, UnknownNameError, WeightsUnavailableError
 from reportgen.config import ReportConfig
 from reportgen.engines.choose import choose_engine
 
 
-def test_auto_without_weights_is_the_mock_and_says_why(capfd):
+@pytest.fixture(autouse=True)
+def no_server(monkeypatch):
+    for name in ("MEDX_OPENAI_BASE_URL", "MEDX_OPENAI_API_KEY", "OPENAI_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_auto_with_neither_weights_nor_server_is_the_mock_and_says_why(capfd):
     chosen = choose_engine(ReportConfig())
     assert chosen.engine.is_mock
     assert "google/medgemma-4b-it: not in the hub cache" in chosen.reason
+    assert chosen.reason.endswith("and no server (MEDX_OPENAI_BASE_URL is not set)")
     assert f"writing mock reports: {chosen.reason}" in capfd.readouterr().err
+
+
+def test_auto_without_weights_takes_the_server_of_the_environment(monkeypatch, capfd):
+    with FaultServer() as server:
+        monkeypatch.setenv("MEDX_OPENAI_BASE_URL", server.url)
+        chosen = choose_engine(ReportConfig())
+    assert (chosen.engine.name, chosen.engine.config.engine) == ("openai", "openai")
+    assert chosen.reason.startswith("no MedGemma weights on this machine (")
+    assert chosen.reason.endswith(f"but MEDX_OPENAI_BASE_URL names a server that has {MODEL}")
+    assert f"writing with openai: {chosen.reason}" in capfd.readouterr().err
+
+
+def test_auto_with_weights_does_not_ask_the_server(tiny_medgemma, monkeypatch):
+    with FaultServer() as server:
+        monkeypatch.setenv("MEDX_OPENAI_BASE_URL", server.url)
+        chosen = choose_engine(ReportConfig(weights=str(tiny_medgemma)))
+    assert (chosen.engine.name, server.paths) == ("medgemma", [])
+
+
+def test_auto_says_that_the_server_of_the_environment_cannot_be_used(monkeypatch, capfd):
+    with FaultServer() as server:
+        server.on_greeting = refuse(401)
+        monkeypatch.setenv("MEDX_OPENAI_BASE_URL", server.url)
+        chosen = choose_engine(ReportConfig())
+    assert chosen.engine.is_mock
+    assert "and the server of MEDX_OPENAI_BASE_URL cannot be used (the server answered 401" in (
+        chosen.reason
+    )
+    assert f"writing mock reports: {chosen.reason}" in capfd.readouterr().err
+
+
+def test_auto_with_an_address_is_that_server_or_an_error(tiny_medgemma):
+    with FaultServer() as server:
+        config = ReportConfig(base_url=server.url)
+        assert choose_engine(config).reason == "--base-url names a server"
+        server.on_greeting = refuse(401)
+        with pytest.raises(EngineError, match="answered 401"):
+            choose_engine(config)
+
+
+def test_a_name_that_only_a_server_knows_is_no_error_where_there_is_one(monkeypatch):
+    with FaultServer() as server:
+        monkeypatch.setenv("MEDX_OPENAI_BASE_URL", server.url)
+        assert choose_engine(ReportConfig(model="my-alias")).engine.model == "my-alias"
 
 
 def test_auto_with_weights_is_medgemma_without_loading_it(tiny_medgemma):
