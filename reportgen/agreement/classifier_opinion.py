@@ -34,14 +34,18 @@ def classifier_opinion(claim: Statement, prediction: Prediction | None, *, chest
     if stance == 0:
         return Opinion(words=_beside(prediction, knows=any(stances.values())))
     share = sum(p for label, p in prediction.probabilities.items() if stances[label] == stance)
-    words = f"the classifier says {named(prediction)}"
+    decisive = is_decisive(prediction, share)
     return Opinion(
         stance=stance,
-        decisive=is_decisive(prediction, share),
+        decisive=decisive,
         supporting=[ID] if stance > 0 else [],
         opposing=[ID] if stance < 0 else [],
-        words=words if is_decisive(prediction, share) else f"{words}, a close call",
+        words=f"the classifier says {named(prediction)}{'' if decisive else _caveat(share)}",
     )
+
+
+def _caveat(share: float) -> str:
+    return ", a close call" if share >= _EVEN else ", less likely than not"
 
 
 def is_decisive(prediction: Prediction, share: float) -> bool:

@@ -35,6 +35,8 @@ def find_omissions(
         many = len(opinion.supporting) >= max(AT_LEAST, SHARE * known)
         if many and not _denied(said, evidence, chest=chest):
             _add(found, said, opinion.words)
+    if not chest and any(claim.status is not Status.absent for claim in claims):
+        return []  # of one class an image has, the report has said which
     silent = [(f, words) for f, words in found.items() if not _is_told(f, claims)]
     lines = [f"{words}; the report does not speak of it" for _, words in silent]
     return list(dict.fromkeys(lines))
