@@ -17,6 +17,7 @@ from medx.core import runs
 from medx.core.console import note, warn
 from medx.core.errors import CheckpointError, InputError, MedxError
 from medx.core.images import Image, read_image
+from medx.core.values import Prediction
 from medx.datasets.catalog import load_dataset
 from medx.datasets.manifest import Dataset, Record
 from medx.embedder import join_subsystems
@@ -71,6 +72,7 @@ def predict_images(
     images: Sequence[tuple[Record, Image]],
     *,
     from_file: bool,
+    predictions: Sequence[Prediction] | None = None,
 ) -> list[Case]:
     """Return a case of every image.
 
@@ -80,10 +82,12 @@ def predict_images(
         dataset: What it was trained on; the images need not be of it.
         images: Each with the record it is of; a file's has no label.
         from_file: True when the images are no records of the dataset.
+        predictions: The classifier's, where it was asked before.
     """
-    predictions = classifier.predict(
-        [record.id for record, _ in images], [image.pixels for _, image in images]
-    )
+    if predictions is None:
+        predictions = classifier.predict(
+            [record.id for record, _ in images], [image.pixels for _, image in images]
+        )
     return [
         Case(
             id=record.id,

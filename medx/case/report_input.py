@@ -9,6 +9,7 @@ from pathlib import Path
 from medx.case.names import name_images
 from medx.core.errors import InputError, MedxError
 from medx.core.images import Image, count_frames, list_images, read_image
+from medx.core.values import Prediction
 from medx.datasets.importers.base import ImportOptions
 from medx.datasets.importers.sheets import TABLE_SUFFIXES
 from medx.datasets.importers.table import import_table
@@ -25,12 +26,14 @@ class ReportInput:
         dataset: Whose records they are, in order; no id names a patient.
         from_file: True when they are no records of the classifier's dataset.
         kinds: Why each was chosen, by id.
+        predictions: What the classifier said when it was asked for the choice, by id.
         skipped: ``(id, reason)`` of those that are known to be unreadable.
     """
 
     dataset: Dataset
     from_file: bool
     kinds: Mapping[str, SampleKind] = field(default_factory=dict)
+    predictions: Mapping[str, Prediction] = field(default_factory=dict)
     skipped: tuple[tuple[str, str], ...] = ()
 
     def __len__(self) -> int:

@@ -94,10 +94,12 @@ def sample_input(
         note(f"there are only {many(count, 'image')}: reporting on all of them")
     chosen = choose_samples(candidates, count, seed=seed)
     records = {record.id: record for record in part.records}
+    taken = {sample.id for sample in chosen}
     return ReportInput(
         dataset=replace(part, records=tuple(records[sample.id] for sample in chosen)),
         from_file=False,
         kinds={sample.id: sample.kind for sample in chosen},
+        predictions={c.id: c.prediction for c in candidates if c.id in taken and c.prediction},
         skipped=tuple(skipped),
     )
 
@@ -151,8 +153,14 @@ def _batches(found: Iterable[_Read | Skipped]) -> Iterator[list[_Read | Skipped]
 
 
 def _cases(given: ReportInput, bench: Workbench, read: Sequence[_Read]) -> list[Case]:
+    known = [given.predictions[record.id] for record, _ in read if record.id in given.predictions]
     cases = predict_images(
-        bench.classifier, bench.train_dir, bench.dataset, read, from_file=given.from_file
+        bench.classifier,
+        bench.train_dir,
+        bench.dataset,
+        read,
+        from_file=given.from_file,
+        predictions=known if len(known) == len(read) else None,
     )
     return [
         replace(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -23,22 +23,25 @@ from medx.cli.options import (
     SplitOption,
     given_options,
 )
+from medx.cli.report_settings import (
+    check_resumed,
+    check_usage,
+    command_to_go_on,
+    load_strategies,
+    report_config,
+)
 from medx.core.device import Device
-from medx.core.errors import InputError
 from medx.core.words import many
 from reportgen.config import ReportConfig
 from reportgen.engines import ENGINES
 from reportgen.strategies import STRATEGIES
 
 if TYPE_CHECKING:
-    from reportgen.report_set import ReportSet
+    from medx.case.report_input import ReportInput
 
-ALL = "all"
-_STRATEGY_HELP = (
-    f"{', '.join(STRATEGIES)} or all; may be repeated. [default: {ReportConfig.strategies[0]}]"
-)
-_ENGINE_HELP = f"auto, {' or '.join(ENGINES)}. auto takes MedGemma when its weights are at hand."
-_MODEL_HELP = "Hub id or local folder of a MedGemma. [default: whichever is at hand]"
+ENGINE, LOCAL, SERVER, EVIDENCE = "Engine", "Models on this machine", "Servers", "Evidence"
+#: Names of images that a run's settings hold.
+MOST_NAMES = 20
 
 
 def generate(
@@ -46,168 +49,180 @@ def generate(
     images: Annotated[
         list[Path] | None,
         typer.Argument(
-            help="Image files to report on, instead of a dataset's.", show_default=False
+            help="Image files, folders of them and manifests to report on, instead of a "
+            "dataset's images.",
+            show_default=False,
         ),
     ] = None,
     strategy: Annotated[
-        list[str] | None, typer.Option("--strategy", help=_STRATEGY_HELP, show_default=False)
+        list[str] | None,
+        typer.Option(
+            "--strategy",
+            help=f"{', '.join(STRATEGIES)}, all, or a file of your own; may be repeated. "
+            f"[default: {ReportConfig.strategies[0]}]",
+            show_default=False,
+        ),
     ] = None,
     num_samples: Annotated[
         int, typer.Option("--num-samples", min=1, help="How many images of the split.")
     ] = ReportConfig.num_samples,
-    engine: Annotated[str, typer.Option("--engine", help=_ENGINE_HELP)] = ReportConfig.engine,
-    model: Annotated[
-        str | None, typer.Option("--model", help=_MODEL_HELP, show_default=False)
-    ] = ReportConfig.model,
-    weights: Annotated[
-        Path | None, typer.Option("--weights", help="Local folder with the weights of --model.")
-    ] = None,
-    max_new_tokens: Annotated[
-        int | None, typer.Option("--max-new-tokens", min=1, help="Tokens a report may take.")
-    ] = ReportConfig.max_new_tokens,
     dataset: DatasetOption = ReportConfig.dataset,
     data_dir: DataDirOption = None,
     split: SplitOption = ReportConfig.split,
-    run: Annotated[
+    limit: LimitOption = ReportConfig.limit,
+    seed: SeedOption = ReportConfig.seed,
+    allow_unlike: Annotated[
+        bool,
+        typer.Option(
+            "--allow-unlike",
+            help="Report also on images unlike all that the classifier knows; reports say so.",
+        ),
+    ] = ReportConfig.allow_unlike,
+    pdf: Annotated[
+        bool, typer.Option("--pdf", help="Write each report as PDF, too.")
+    ] = ReportConfig.pdf,
+    engine: Annotated[
+        str,
+        typer.Option(
+            "--engine",
+            help=f"auto, {', '.join(ENGINES)}. auto says what it takes and why.",
+            rich_help_panel=ENGINE,
+        ),
+    ] = ReportConfig.engine,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            help="Hub id or local folder, or the server's name for it. "
+            "[default: whichever MedGemma is at hand, or the server's only one]",
+            show_default=False,
+            rich_help_panel=ENGINE,
+        ),
+    ] = ReportConfig.model,
+    max_new_tokens: Annotated[
+        int | None,
+        typer.Option(
+            "--max-new-tokens",
+            min=1,
+            help="Tokens a report may take. [default: the strategy's]",
+            show_default=False,
+            rich_help_panel=ENGINE,
+        ),
+    ] = ReportConfig.max_new_tokens,
+    free_text: Annotated[
+        bool,
+        typer.Option(
+            "--free-text",
+            help="Ask for text under headings instead of JSON.",
+            rich_help_panel=ENGINE,
+        ),
+    ] = ReportConfig.free_text,
+    weights: Annotated[
         Path | None,
-        typer.Option("--run", help="Training run of the classifier. [default: the latest]"),
+        typer.Option(
+            "--weights", help="Local folder with the weights of --model.", rich_help_panel=LOCAL
+        ),
     ] = None,
+    batch_size: Annotated[
+        int,
+        typer.Option("--batch-size", min=1, help="Reports written at once.", rich_help_panel=LOCAL),
+    ] = ReportConfig.batch_size,
+    quantise: Annotated[
+        str | None,
+        typer.Option(
+            "--quantise",
+            help="4bit compresses the weights; needs a GPU.",
+            rich_help_panel=LOCAL,
+        ),
+    ] = ReportConfig.quantise,
+    base_url: Annotated[
+        str | None,
+        typer.Option(
+            "--base-url",
+            help="Address of an OpenAI-compatible server, usually ending in /v1.",
+            rich_help_panel=SERVER,
+        ),
+    ] = ReportConfig.base_url,
+    concurrency: Annotated[
+        int,
+        typer.Option(
+            "--concurrency", min=1, help="Requests on their way at once.", rich_help_panel=SERVER
+        ),
+    ] = ReportConfig.concurrency,
+    timeout: Annotated[
+        float,
+        typer.Option("--timeout", help="Seconds to wait for a report.", rich_help_panel=SERVER),
+    ] = ReportConfig.timeout,
+    run: Annotated[
+        str | None,
+        typer.Option(
+            "--run",
+            help="Folder or name of the classifier's train run. [default: the latest]",
+            show_default=False,
+            rich_help_panel=EVIDENCE,
+        ),
+    ] = ReportConfig.run,
     index: Annotated[
-        str | None, typer.Option("--index", help="Index of neighbours. [default: the dataset's]")
-    ] = None,
+        str | None,
+        typer.Option(
+            "--index",
+            help="Index of similar cases. [default: the dataset's]",
+            show_default=False,
+            rich_help_panel=EVIDENCE,
+        ),
+    ] = ReportConfig.index,
     output: OutputOption = None,
     name: NameOption = None,
     resume: ResumeOption = False,
-    seed: SeedOption = ReportConfig.seed,
-    limit: LimitOption = ReportConfig.limit,
     device: DeviceOption = Device.auto,
     offline: OfflineOption = False,
     json: JsonOption = False,
 ) -> None:
     """Write reports on images of a dataset, or on IMAGES, with every strategy asked for."""
-    from medx.case.evidence import report_items
-    from medx.case.heatmaps import add_heatmaps
-    from medx.case.neighbours import add_neighbours
-    from medx.case.predicting import choose_cases, predict_cases
+    from medx.case.report_input import find_inputs
+    from medx.case.report_stream import NeighbourReader, sample_input, stream_items
+    from medx.case.workbench import open_workbench
+    from medx.cli.report_tables import print_reports
     from medx.core import runs
-    from medx.core.console import print_json
-    from medx.datasets.catalog import default_dataset
+    from medx.core.console import print_json, told_on_interrupt
+    from medx.datasets.catalog import default_dataset, load_dataset
     from reportgen.engines.choose import choose_engine
+    from reportgen.exports.formats import EXPORTERS
     from reportgen.generate import generate_reports
-    from retrieval.config import GalleryConfig
-    from retrieval.gallery import open_gallery
 
     given = given_options(context)
-    _check_usage(given)
-    config = ReportConfig(
-        dataset=dataset or default_dataset(data_dir),
-        split=split,
-        limit=limit,
-        strategies=_expand(strategy or ReportConfig.strategies),
-        num_samples=num_samples,
-        engine=engine,
-        model=model,
-        weights=str(weights) if weights else None,
-        device=device.value,
-        seed=seed,
-        max_new_tokens=max_new_tokens,
-        run=str(run) if run else None,
-        index=index,
-        images=tuple(path.name for path in images) if images else None,
-    )
+    check_usage(given)
+    config = report_config(context, dataset=dataset or default_dataset(data_dir))
+    strategies = load_strategies(config.strategies)
+    if config.pdf:
+        EXPORTERS.load("pdf")  # what is not installed is said before anything is computed
     chosen = choose_engine(config)
+    known = load_dataset(str(config.dataset), data_dir=data_dir)
+    inputs = find_inputs(images or [], known, limit=limit)
+    config = replace(config, images=_names(inputs) if images else None)
     run_dir = runs.create_run_dir("report", "generate", name=name, output=output, resume=resume)
-    _check_resumed(run_dir, config)
-    with runs.logging_to(run_dir):
-        cases = predict_cases(
-            str(config.dataset), split=split, data_dir=data_dir, run_dir=run,
-            device=config.device, limit=limit, paths=_image_files(images or []),
-        )  # fmt: skip
+    check_resumed(run_dir, config)
+    runs.save_config(run_dir, asdict(config))
+    go_on = f"to go on: {command_to_go_on(context, run_dir)}"
+    with runs.logging_to(run_dir), told_on_interrupt(go_on):
+        bench = open_workbench(config, data_dir=data_dir, chosen=chosen)
         if not images:
-            count = _count(len(cases), config.num_samples, exact="num_samples" in given)
-            cases = choose_cases(cases, count, seed=seed)
-        gallery = open_gallery(
-            GalleryConfig(
-                index=index, dataset=config.dataset, data_dir=data_dir, device=config.device
-            )
+            part = bench.dataset.split(split, limit=limit)
+            exact = "num_samples" in given
+            inputs = [sample_input(part, bench, num_samples, seed=seed, exact=exact)]
+        result = generate_reports(
+            stream_items(inputs, bench),
+            strategies,
+            chosen,
+            run_dir,
+            resume=resume,
+            total=sum(map(len, inputs)),
+            neighbours=NeighbourReader(bench),
         )
-        items = report_items(add_neighbours(add_heatmaps(cases, device=config.device), gallery))
-        runs.save_config(run_dir, asdict(config))
-        strategies = [STRATEGIES.load(name) for name in config.strategies]
-        result = generate_reports(items, strategies, chosen, run_dir, resume=resume)
-    print_json(result) if json else _print_reports(result)
+    print_json(result) if json else print_reports(result)
 
 
-def _check_usage(given: Mapping[str, Any]) -> None:
-    if given.get("resume") and not given.keys() & {"name", "output"}:
-        raise InputError("--resume needs the --name or --output of the run to continue")
-    unused = sorted(given.keys() & {"num_samples", "split"})
-    if given.get("images") and unused:
-        names = " and ".join(f"--{name.replace('_', '-')}" for name in unused)
-        raise InputError(f"{names} cannot go with IMAGES: every file is reported on")
-
-
-def _check_resumed(run_dir: Path, config: ReportConfig) -> None:
-    """Refuse to go on with other images than those the run was started with."""
-    from medx.core.runs import load_config
-
-    if not (run_dir / "config.yaml").is_file():
-        return
-    before, after = load_config(run_dir), asdict(config)
-    for name in ("dataset", "split", "limit", "num_samples", "seed"):
-        if name in before and before[name] != after[name]:
-            option = f"--{name.replace('_', '-')}"
-            way = f"leave out {option}" if before[name] is None else f"pass {option} {before[name]}"
-            raise InputError(
-                f"{run_dir} was started with {name} {before[name]}, not {after[name]}",
-                hint=f"{way}, or choose another --name",
-            )
-
-
-def _expand(names: Sequence[str]) -> tuple[str, ...]:
-    wanted = [known for name in names for known in (STRATEGIES if name == ALL else [name])]
-    for name in wanted:
-        STRATEGIES.entry(name)
-    return tuple(dict.fromkeys(wanted))
-
-
-def _image_files(paths: Sequence[Path]) -> list[Path]:
-    from medx.core.images import list_images
-
-    return [file for path in paths for file in (list_images(path) if path.is_dir() else [path])]
-
-
-def _count(available: int, wanted: int, *, exact: bool) -> int:
-    from medx.core.console import note
-
-    if exact or wanted <= available:
-        return wanted
-    note(f"there are only {available} images: reporting on all of them")
-    return available
-
-
-def _print_reports(result: ReportSet) -> None:
-    from medx.core.console import print_line, print_table
-
-    if result.is_mock:
-        print_line("MOCK REPORTS: written from the evidence alone; nothing looked at the images.")
-    print_table(
-        (
-            (
-                row.image_id,
-                row.strategy,
-                row.impression or "not in the form asked for",
-                row.contradictions,
-                row.unsupported,
-                row.warnings,
-            )
-            for row in result.reports
-        ),
-        columns=("image", "strategy", "impression", "contradicted", "unsupported", "warnings"),
-    )
-    if result.failures:
-        print_line(
-            f"{many(len(result.failures), 'report')} failed; see {result.run_dir}/metrics.json"
-        )
-    print_line(f"{many(len(result.reports), 'report')} by {result.engine}: {result.page}")
-    print_line(result.disclaimer)
+def _names(inputs: Sequence[ReportInput]) -> tuple[str, ...]:
+    """Return what a run's settings call its images: never a path, which may name a patient."""
+    names = [record.id for found in inputs for record in found.dataset.records]
+    return tuple(names) if len(names) <= MOST_NAMES else (many(len(names), "image"),)
