@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from medx.cli.report_compare import compare
 from medx.cli.report_evaluate import evaluate
 from medx.cli.report_export import export
 from medx.cli.report_generate import generate
@@ -14,5 +15,5 @@ app = typer.Typer(
     help="Write draft reports, measure, label and export them; see the prompts they come from.",
     no_args_is_help=True,
 )
-for command in (generate, prompts, evaluate, export, label):
+for command in (generate, prompts, evaluate, compare, export, label):
     app.command()(command)

@@ -10,10 +10,8 @@ from medx.core.words import many
 if TYPE_CHECKING:
     from reportgen.evaluation.results import Contender, ReportEvaluation
 
-STATEMENTS = (
-    "agreement", "sensitivity", "specificity", "yes_bias", "abnormal_normals", "silent",
-)  # fmt: skip
-FINDINGS = ("precision", "recall", "f1", "macro_f1")
+STATEMENTS = ("agreement", "sensitivity", "specificity", "yes_bias", "silent")
+FINDINGS = ("precision", "recall", "f1")
 QUALITY = (
     "contract_met", "schema_valid", "contradicting", "unsupported_claims", "citing",
 )  # fmt: skip

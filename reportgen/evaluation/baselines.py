@@ -10,7 +10,7 @@ import numpy as np
 from medx.core.values import Prediction
 from reportgen.evaluation.candidate import candidate_of
 from reportgen.evaluation.results import Kind
-from reportgen.evaluation.statements import Statement
+from reportgen.evaluation.statements import ClassReader, Statement
 from reportgen.evaluation.subject import Subject, say_all
 from reportgen.labeler.finding import Status
 from reportgen.labeler.labeler import label_report
@@ -23,14 +23,14 @@ CONSTANT, NORMAL, CLASSIFIER = "constant report", "normal report", "classifier"
 
 
 def constant_subjects(
-    train_references: Sequence[str], asked: Sequence[bool], classes: Sequence[str]
+    train_references: Sequence[str], asked: Sequence[bool], reader: ClassReader
 ) -> list[Subject]:
     """Return the most frequent reference of train, and a fixed normal one, for every image.
 
     Args:
         train_references: None were known when empty: that baseline is left out then.
         asked: Whether any contender was asked about each image.
-        classes: Without the normal one.
+        reader: Of the classes.
     """
     texts = {}
     if train_references:
@@ -40,8 +40,10 @@ def constant_subjects(
             f"the reference report that is most frequent in train, {times} of "
             f"{len(train_references)}, for every image",
         )
-    texts[NORMAL] = (NORMAL_REPORT, "one and the same normal report for every image")
-    return [_constant(name, *told, asked, classes) for name, told in texts.items()]
+    if normal := NORMAL_REPORT if reader.chest else reader.normal:
+        told = normal if reader.chest else f"IMPRESSION:\n{normal}."
+        texts[NORMAL] = (told, "one and the same normal report for every image")
+    return [_constant(name, *told, asked, reader) for name, told in texts.items()]
 
 
 def most_frequent(references: Sequence[str]) -> tuple[str, int]:
@@ -79,7 +81,7 @@ def classifier_subject(
     )
 
 
-def shuffled_subject(subject: Subject, classes: Sequence[str], seed: int) -> Subject | None:
+def shuffled_subject(subject: Subject, reader: ClassReader, seed: int) -> Subject | None:
     """Return a contender's reports, each for another image; None when it has fewer than two."""
     there = [i for i, candidate in enumerate(subject.candidates) if candidate is not None]
     if len(there) < 2:
@@ -93,7 +95,7 @@ def shuffled_subject(subject: Subject, classes: Sequence[str], seed: int) -> Sub
         kind=Kind.baseline,
         about=f"reports of {subject.name}, each for another image",
         candidates=candidates,
-        statements=say_all(candidates, subject.asked, classes),
+        statements=say_all(candidates, subject.asked, reader),
     )
 
 
@@ -103,7 +105,7 @@ def shuffled_name(subject: Subject) -> str:
 
 
 def _constant(
-    name: str, text: str, about: str, asked: Sequence[bool], classes: Sequence[str]
+    name: str, text: str, about: str, asked: Sequence[bool], reader: ClassReader
 ) -> Subject:
     candidate = candidate_of(text, _impression(text))
     candidates = [candidate if a else None for a in asked]
@@ -112,7 +114,7 @@ def _constant(
         kind=Kind.baseline,
         about=about,
         candidates=candidates,
-        statements=say_all(candidates, asked, classes),
+        statements=say_all(candidates, asked, reader),
     )
 
 

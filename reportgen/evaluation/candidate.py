@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 
 from medx.core.values import Prediction
+from reportgen.agreement.own_words import own_words
 from reportgen.agreement.results import Verdict
 from reportgen.evaluation.results import Quote
 from reportgen.labeler.labeler import label_report
@@ -14,20 +16,26 @@ from reportgen.report import Report
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Candidate:
-    """What a text states, where its conclusion says so and as a whole.
-
-    Args:
-        text: As written; headings and all.
-        labels: Of the whole text.
-        conclusion: Labels of the impression alone; None where there is none.
-        impression: Its words.
-    """
+class Part:
+    """A text, or a part of one, with what it states of the CheXpert findings."""
 
     text: str
     labels: ReportLabels
-    impression: str | None = None
-    conclusion: ReportLabels | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Candidate:
+    """What a report states.
+
+    Args:
+        text: As written.
+        whole: All that it says itself: without evidence that it merely repeats.
+        conclusion: Of that the impression; None where there is none.
+    """
+
+    text: str
+    whole: Part
+    conclusion: Part | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -54,12 +62,7 @@ class Written(Candidate):
 
 def candidate_of(text: str, impression: str | None = None) -> Candidate:
     """Label a text."""
-    return Candidate(
-        text=text,
-        labels=label_report(text),
-        impression=impression,
-        conclusion=_conclude(impression),
-    )
+    return Candidate(text=text, whole=_part(text), conclusion=_concluded(impression))
 
 
 def written_of(report: Report) -> Written:
@@ -68,11 +71,11 @@ def written_of(report: Report) -> Written:
     impression = section.text if section else None
     known = {item.id for item in report.items}
     claims = report.agreement.claims if report.agreement else []
+    own = partial(own_words, evidence=report.evidence)
     return Written(
         text=report.text,
-        labels=label_report(report.text),
-        impression=impression,
-        conclusion=_conclude(impression),
+        whole=_part(own(report.text)),
+        conclusion=_concluded(own(impression) if impression else None),
         schema_valid=report.schema_valid,
         contract_met=report.contract_met,
         lacking=tuple(report.missing),
@@ -91,5 +94,9 @@ def written_of(report: Report) -> Written:
     )
 
 
-def _conclude(impression: str | None) -> ReportLabels | None:
-    return label_report(f"IMPRESSION:\n{impression}") if impression else None
+def _concluded(impression: str | None) -> Part | None:
+    return _part(f"IMPRESSION:\n{impression}") if impression else None
+
+
+def _part(text: str) -> Part:
+    return Part(text=text, labels=label_report(text))

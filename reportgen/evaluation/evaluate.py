@@ -30,8 +30,9 @@ from reportgen.evaluation.notes import say_notes
 from reportgen.evaluation.page import save_page
 from reportgen.evaluation.pairs import paired_tests
 from reportgen.evaluation.results import ReportEvaluation, RunNote
-from reportgen.evaluation.runs import ReportRun, read_runs
+from reportgen.evaluation.runs import FinishedRun, read_runs
 from reportgen.evaluation.scorers import parse_scorer
+from reportgen.evaluation.statements import ClassReader
 from reportgen.evaluation.subject import Subject, subjects_of
 from reportgen.evaluation.truth import Truth, read_truth
 from reportgen.evaluation.wording import PACKAGES, missing_packages
@@ -40,7 +41,11 @@ from reportgen.labeler.labeler import label_report
 
 
 def evaluate_reports(
-    config: EvaluateConfig, run_dir: Path, *, data_dir: Path | None = None
+    config: EvaluateConfig,
+    run_dir: Path,
+    *,
+    data_dir: Path | None = None,
+    notes: Sequence[str] = (),
 ) -> ReportEvaluation:
     """Measure every engine and strategy of finished runs, beside constant and shuffled reports.
 
@@ -50,6 +55,7 @@ def evaluate_reports(
         config: What to measure, against what.
         run_dir: Gets ``metrics.json``, ``config.yaml`` and the page.
         data_dir: Where ``.npz`` datasets are searched first.
+        notes: What is already to be said of these reports.
 
     Raises:
         InputError: When runs, files or external measures cannot be used.
@@ -57,23 +63,27 @@ def evaluate_reports(
     """
     scorers = [parse_scorer(text, config.scorer_timeout) for text in config.scorers]
     runs = read_runs(config.runs)
-    ids, notes = choose_images(runs, shared=config.shared)
+    ids, left_out = choose_images(runs, shared=config.shared)
     truth = read_truth(config, dataset_of(config, runs), ids, data_dir=data_dir)
     save_config(run_dir, _plain(asdict(config)))
-    classes = truth.findings or predicted_classes(runs)
+    reader = ClassReader(
+        names=truth.findings or predicted_classes(runs),
+        normal=truth.normal,
+        chest=any(run.chest for run in runs),
+    )
     how = Bootstrap(groups=groups(truth, ids), resamples=config.resamples, seed=config.seed)
-    engines = subjects_of(runs, ids, classes)
+    engines = subjects_of(runs, ids, reader)
     references = [truth.of(image_id).reference for image_id in ids]
     lacking = missing_packages() if any(references) else []
     known = Known(
         true=[truth.true_classes(image_id) for image_id in ids],
-        classes=classes,
+        classes=reader.names,
         texts=references,
         labels=[label_report(text) if text else None for text in references],
         measures=[name for name in PACKAGES if name not in lacking],
         scorers=scorers,
     )
-    baselines = _baselines(engines, runs, ids, truth, classes, seed=config.seed)
+    baselines = _baselines(engines, runs, ids, truth, reader, seed=config.seed)
     contenders, measured = measure([*engines, *baselines], known, how)
     tests, untested = paired_tests(measured, known.true, how)
     looks = _record(runs, ids, truth, known)
@@ -89,7 +99,7 @@ def evaluate_reports(
         referenced=sum(text is not None for text in references),
         labels_from=truth.labels_from if known.has_labels else None,
         references_from=truth.references_from if known.has_references else None,
-        classes=list(classes),
+        classes=list(reader.names),
         normal=truth.normal,
         runs=[
             RunNote(
@@ -108,6 +118,7 @@ def evaluate_reports(
         worst=worst_cases(engines, ids, truth, known.labels, config.worst),
         notes=[
             *notes,
+            *left_out,
             *truth.notes,
             *say_notes(runs, [*engines, *baselines], known, lacking),
             *untested,
@@ -123,23 +134,23 @@ def evaluate_reports(
 
 def _baselines(
     engines: Sequence[Subject],
-    runs: Sequence[ReportRun],
+    runs: Sequence[FinishedRun],
     ids: Sequence[str],
     truth: Truth,
-    classes: Sequence[str],
+    reader: ClassReader,
     *,
     seed: int,
 ) -> list[Subject]:
     asked = [True] * len(ids)
     known = predictions(runs)
-    found = constant_subjects(truth.train_references(), asked, classes)
+    found = constant_subjects(truth.train_references(), asked, reader)
     classifier = classifier_subject([known.get(name) for name in ids], truth.normal)
-    shuffled = [shuffled_subject(subject, classes, seed) for subject in engines]
+    shuffled = [shuffled_subject(subject, reader, seed) for subject in engines]
     return [*found, *(subject for subject in (classifier, *shuffled) if subject is not None)]
 
 
 def _record(
-    runs: Sequence[ReportRun], ids: Sequence[str], truth: Truth, known: Known
+    runs: Sequence[FinishedRun], ids: Sequence[str], truth: Truth, known: Known
 ) -> list[int | None]:
     """Note in each run that its test images were looked at; return how often they were by now."""
     looks: list[int | None] = []

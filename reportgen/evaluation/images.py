@@ -9,12 +9,12 @@ from medx.core.errors import InputError
 from medx.core.values import Prediction
 from medx.core.words import many
 from reportgen.evaluation.config import EvaluateConfig
-from reportgen.evaluation.runs import ReportRun
+from reportgen.evaluation.runs import FinishedRun
 from reportgen.evaluation.truth import Truth
 from reportgen.labels import normal_label
 
 
-def choose_images(runs: Sequence[ReportRun], *, shared: bool) -> tuple[list[str], list[str]]:
+def choose_images(runs: Sequence[FinishedRun], *, shared: bool) -> tuple[list[str], list[str]]:
     """Return the images that are measured, and what has to be known of that choice."""
     times = Counter(image_id for run in runs for image_id in run.image_ids)
     everywhere = sorted(name for name, count in times.items() if count == len(runs))
@@ -34,7 +34,7 @@ def choose_images(runs: Sequence[ReportRun], *, shared: bool) -> tuple[list[str]
     return sorted(times), [note] if len(everywhere) < len(times) else []
 
 
-def dataset_of(config: EvaluateConfig, runs: Sequence[ReportRun]) -> str | None:
+def dataset_of(config: EvaluateConfig, runs: Sequence[FinishedRun]) -> str | None:
     """Return the dataset as it was asked for; None for image files, which are of no dataset."""
     if config.dataset is not None:
         return config.dataset
@@ -47,7 +47,7 @@ def dataset_of(config: EvaluateConfig, runs: Sequence[ReportRun]) -> str | None:
     return next((str(name) for name in names if name), None)
 
 
-def predicted_classes(runs: Sequence[ReportRun]) -> tuple[str, ...]:
+def predicted_classes(runs: Sequence[FinishedRun]) -> tuple[str, ...]:
     """Return the classes of the classifier without the normal one."""
     for prediction in predictions(runs).values():
         classes = list(prediction.probabilities)
@@ -55,7 +55,7 @@ def predicted_classes(runs: Sequence[ReportRun]) -> tuple[str, ...]:
     return ()
 
 
-def predictions(runs: Sequence[ReportRun]) -> dict[str, Prediction]:
+def predictions(runs: Sequence[FinishedRun]) -> dict[str, Prediction]:
     """Return what the classifier said of each image, as reports got to know it."""
     return {
         image_id: report.prediction

@@ -80,7 +80,7 @@ def _tally(subject: Subject, known: Known) -> Columns:
     if subject.kind is Kind.engine:
         columns |= tally_quality(_written(subject))
     if known.has_references and subject.has_text:
-        given = [candidate.labels if candidate else None for candidate in subject.candidates]
+        given = [candidate.whole.labels if candidate else None for candidate in subject.candidates]
         columns |= tally_findings(given, known.labels, subject.asked)
         columns |= tally_wording(_texts(subject), known.texts, subject.asked, known.measures)
     return columns

@@ -8,13 +8,13 @@ from medx.core.words import many
 from reportgen.evaluation.baselines import CONSTANT
 from reportgen.evaluation.measuring import Known
 from reportgen.evaluation.results import Kind
-from reportgen.evaluation.runs import ReportRun
+from reportgen.evaluation.runs import FinishedRun
 from reportgen.evaluation.subject import Subject
 from reportgen.evaluation.wording import EXTRA
 
 
 def say_notes(
-    runs: Sequence[ReportRun], subjects: Sequence[Subject], known: Known, lacking: Sequence[str]
+    runs: Sequence[FinishedRun], subjects: Sequence[Subject], known: Known, lacking: Sequence[str]
 ) -> list[str]:
     """Say what is missing, was left out, or could not be compared.
 

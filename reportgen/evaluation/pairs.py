@@ -26,6 +26,8 @@ from reportgen.evaluation.tally import Sums
 
 READING = Reading.possible
 AGREEMENT, FINDING_F1 = "label agreement", "finding F1"
+#: The counts that the F1 is made of.
+KEY = f"findings {READING.name}"
 
 
 class Measured(NamedTuple):
@@ -51,16 +53,18 @@ def paired_tests(
     found: list[tuple[Subject, Subject, str, int, Difference]] = []
     notes = []
     for first, second, statistics in _pairs(measured):
-        if first.subject.asked != second.subject.asked:
-            names = f"{first.subject.name} and {second.subject.name}"
-            notes.append(f"no test of {names}: not of the same images")
-            continue
-        rows = [i for i, asked in enumerate(first.subject.asked) if asked]
+        asked = zip(first.subject.asked, second.subject.asked, strict=True)
+        rows = [i for i, both in enumerate(asked) if all(both)]
         labelled = [i for i in rows if true[i] is not None]
         if labelled and AGREEMENT in statistics:
             told = _agreement(first, second, true, labelled, how)
             found.append((first.subject, second.subject, AGREEMENT, len(labelled), told))
-        if FINDING_F1 in statistics and (scored := _finding_f1(first, second, how)):
+        if FINDING_F1 not in statistics or not all(KEY in m.sums for m in (first, second)):
+            continue
+        if first.subject.asked != second.subject.asked:
+            names = f"{first.subject.name} and {second.subject.name}"
+            notes.append(f"no test of {names} in {FINDING_F1}: not of the same images")
+        elif scored := _finding_f1(first, second, how):
             found.append((first.subject, second.subject, FINDING_F1, len(rows), scored))
     adjusted = holm([difference.p_value for *_, difference in found])
     tests = [
@@ -121,11 +125,8 @@ def _is_right(subject: Subject, i: int, true: Sequence[frozenset[str] | None]) -
 
 
 def _finding_f1(first: Measured, second: Measured, how: Bootstrap) -> Difference | None:
-    key = f"findings {READING.name}"
-    if key not in first.sums or key not in second.sums:
-        return None
-    drawn = micro_f1(second.sums[key].samples) - micro_f1(first.sums[key].samples)
-    totals = [float(micro_f1(m.sums[key].total[None])[0]) for m in (first, second)]
+    drawn = micro_f1(second.sums[KEY].samples) - micro_f1(first.sums[KEY].samples)
+    totals = [float(micro_f1(m.sums[KEY].total[None])[0]) for m in (first, second)]
     interval = percentile_interval(totals[1] - totals[0], drawn)
     if interval is None:
         return None

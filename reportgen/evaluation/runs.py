@@ -14,6 +14,7 @@ from medx.core.runs import load_config, load_json
 from medx.core.words import many
 from reportgen.evaluation.candidate import Written, written_of
 from reportgen.evaluation.results import Damaged
+from reportgen.modality import modality_of
 from reportgen.report_files import list_reports, read_report
 
 
@@ -29,7 +30,7 @@ class Writer(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class ReportRun:
+class FinishedRun:
     """All that a run left.
 
     Args:
@@ -38,6 +39,7 @@ class ReportRun:
         reports: Writer → image id → report.
         reasons: (image id, strategy) → why there is no report; strategy None: any.
         synthetic: Whether any image was drawn.
+        chest: Whether its images are chest radiographs.
         dataset: As the reports call it.
     """
 
@@ -49,6 +51,7 @@ class ReportRun:
     reasons: dict[tuple[str, str | None], str]
     damaged: tuple[Damaged, ...]
     synthetic: bool
+    chest: bool
     dataset: str
 
     @property
@@ -65,7 +68,7 @@ class ReportRun:
         return "no report file" if self.finished else "the run did not finish"
 
 
-def read_runs(names: tuple[str, ...]) -> list[ReportRun]:
+def read_runs(names: tuple[str, ...]) -> list[FinishedRun]:
     """Read runs by folder or name.
 
     Raises:
@@ -89,10 +92,11 @@ def find_report_run(name: str) -> Path:
     return Path(name) if own else named
 
 
-def _read_run(folder: Path) -> ReportRun:
+def _read_run(folder: Path) -> FinishedRun:
     config = load_config(folder)
     reports: dict[Writer, dict[str, Written]] = defaultdict(dict)
-    damaged, synthetic, datasets = [], False, set()
+    damaged, datasets = [], set()
+    synthetic = chest = False
     paths = list_reports(folder)
     for path in track(paths, f"reading {folder.resolve().name}"):
         try:
@@ -106,6 +110,7 @@ def _read_run(folder: Path) -> ReportRun:
         )  # fmt: skip
         reports[writer][report.image_id] = written_of(report)
         synthetic |= report.synthetic
+        chest |= modality_of(report.evidence.modality).chest
         datasets.add(report.evidence.dataset)
     if damaged:
         files = many(len(damaged), "report file")
@@ -116,7 +121,7 @@ def _read_run(folder: Path) -> ReportRun:
             hint="name a run of `medx report generate` or its folder",
         )
     finished, reasons = _read_reasons(folder)
-    return ReportRun(
+    return FinishedRun(
         name=folder.resolve().name,
         run_dir=folder,
         config=config,
@@ -125,6 +130,7 @@ def _read_run(folder: Path) -> ReportRun:
         reasons=reasons,
         damaged=tuple(damaged),
         synthetic=synthetic,
+        chest=chest,
         dataset=" and ".join(sorted(datasets)),
     )
 

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 
-from reportgen.evaluation.candidate import Candidate
+from reportgen.agreement.class_meaning import findings_of
+from reportgen.agreement.class_reader import read_classes
+from reportgen.evaluation.candidate import Candidate, Part
 from reportgen.evaluation.results import Reading
 from reportgen.labeler.finding import Finding, Status
-from reportgen.labeler.labeler import label_report
-from reportgen.labeler.report_labels import ReportLabels
-
-#: What stands in for a class whose name the labeler does not know, so that its rules for
-#: negation and doubt hold for it, too.
-_STAND_IN = Finding.pneumothorax
 
 _UNTELLING = frozenset({Finding.no_finding, Finding.support_devices})
 
@@ -53,61 +47,80 @@ def counts(status: Status | None, reading: Reading) -> bool:
     return status in (Status.present, Status.uncertain)
 
 
-def read_statement(candidate: Candidate, classes: Sequence[str]) -> Statement:
-    """Return what a report says of ``classes`` (without the normal one).
+@dataclass(frozen=True, kw_only=True)
+class ClassReader:
+    """Reads what reports say of the classes of a dataset.
 
-    The impression decides where it speaks of a class or says that nothing is wrong; otherwise the
-    whole text does.
+    Args:
+        names: The classes without the normal one.
+        normal: The class that means that nothing is wrong, where there is one.
+        chest: Images are chest radiographs: classes may be CheXpert findings.
     """
-    found = {name: status for name in classes if (status := _status(candidate, name))}
-    told = [part for part in (candidate.conclusion, candidate.labels) if part and part.findings]
-    strongest = [
-        label.status
-        for label in (told[0].findings if told else ())
-        if label.finding not in _UNTELLING and label.status is not Status.absent
-    ]
-    return Statement(
-        classes=found,
-        speaks=bool(found or told),
-        abnormal=min(strongest, key=list(Status).index, default=None),
-    )
+
+    names: tuple[str, ...]
+    normal: str | None
+    chest: bool
+
+    def read(self, candidate: Candidate) -> Statement:
+        """Return what a report says.
+
+        The impression decides where it speaks of a class or says that nothing is wrong; otherwise
+        the whole text does.
+        """
+        said = [self._read(part) for part in (candidate.conclusion, candidate.whole) if part]
+        telling = [part for part in said if part.speaks] or said[-1:]
+        classes: dict[str, Status] = {}
+        for part in telling:
+            classes |= {name: s for name, s in part.classes.items() if name not in classes}
+            if part.normal:
+                classes |= {name: Status.absent for name in self.names if name not in classes}
+        return Statement(
+            classes=classes,
+            speaks=any(part.speaks for part in said),
+            abnormal=telling[0].abnormal,
+        )
+
+    def _read(self, part: Part) -> _Said:
+        findings = part.labels.findings if self.chest else []
+        classes = {
+            name: status
+            for name in self.names
+            if self.chest and (status := _strongest(_statuses(part, name)))
+        }
+        unknown = [name for name in self.names if not (self.chest and findings_of(name))]
+        asked = [*unknown, self.normal] if self.normal and not self.chest else unknown
+        mentions = read_classes(part.text, asked)
+        for name in unknown:
+            if status := _strongest(mention.status for mention in mentions.get(name, [])):
+                classes[name] = status
+        normal = mentions.get(self.normal or "", [])
+        said_normal = any(mention.status is not Status.absent for mention in normal)
+        if self.chest:
+            label = part.labels.label(Finding.no_finding)
+            said_normal = label is not None and bool(label.mentions)
+        others = [x.status for x in findings if x.finding not in _UNTELLING]
+        return _Said(
+            classes=classes,
+            normal=said_normal,
+            speaks=bool(classes or findings or normal),
+            abnormal=_strongest(status for status in others if status is not Status.absent),
+        )
 
 
-def finding_of(name: str) -> Finding | None:
-    """Return the CheXpert finding that a class name stands for, or None."""
-    return _finding_of(name)
+@dataclass(frozen=True, kw_only=True)
+class _Said:
+    """What one part of a report says."""
+
+    classes: dict[str, Status]
+    normal: bool
+    speaks: bool
+    abnormal: Status | None
 
 
-@lru_cache(maxsize=1024)
-def _finding_of(name: str) -> Finding | None:
-    labels = label_report(name.replace("_", " ")).findings
-    known = [x.finding for x in labels if x.status is Status.present]
-    known = [finding for finding in known if finding not in _UNTELLING]
-    return known[0] if len(known) == 1 else None
+def _statuses(part: Part, name: str) -> list[Status]:
+    meant = (Finding(said.finding) for said in findings_of(name))
+    return [status for finding in meant if (status := part.labels.status(finding))]
 
 
-def _status(candidate: Candidate, name: str) -> Status | None:
-    finding = finding_of(name)
-    if finding is None:
-        texts = (candidate.impression, candidate.text)
-        parts = [_as_stand_in(text, name) for text in texts if text]
-        return next((status for status in parts if status), None)
-    if candidate.conclusion:
-        status = candidate.conclusion.status(finding)
-        if status or _says_normal(candidate.conclusion):
-            return status or Status.absent
-    return candidate.labels.status(finding)
-
-
-def _says_normal(labels: ReportLabels) -> bool:
-    label = labels.label(Finding.no_finding)
-    return label is not None and bool(label.mentions)
-
-
-def _as_stand_in(text: str, name: str) -> Status | None:
-    """Label ``text`` as if ``name`` were a finding that the labeler knows."""
-    pattern = re.compile(rf"\b{re.escape(name).replace('_', '[ _]')}(?:s|es)?\b", re.I)
-    if not pattern.search(text):
-        return None
-    plain = re.sub(r"\bpneumothora\w*", "finding", text, flags=re.I)
-    return label_report(pattern.sub(_STAND_IN.value, plain)).status(_STAND_IN)
+def _strongest(statuses: Iterable[Status]) -> Status | None:
+    return min(statuses, key=list(Status).index, default=None)

@@ -8,8 +8,8 @@ from functools import cached_property
 
 from reportgen.evaluation.candidate import Candidate
 from reportgen.evaluation.results import Kind, Missing
-from reportgen.evaluation.runs import ReportRun, Writer
-from reportgen.evaluation.statements import SILENT, Statement, read_statement
+from reportgen.evaluation.runs import FinishedRun, Writer
+from reportgen.evaluation.statements import SILENT, ClassReader, Statement
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -29,7 +29,7 @@ class Subject:
     about: str
     candidates: Sequence[Candidate | None]
     statements: Sequence[Statement | None]
-    run: ReportRun | None = None
+    run: FinishedRun | None = None
     writer: Writer | None = None
     missing: Sequence[Missing] = ()
     has_text: bool = True
@@ -46,35 +46,35 @@ class Subject:
 
 
 def subjects_of(
-    runs: Sequence[ReportRun], ids: Sequence[str], classes: Sequence[str]
+    runs: Sequence[FinishedRun], ids: Sequence[str], reader: ClassReader
 ) -> list[Subject]:
     """Return each writer of each run.
 
     Args:
         runs: What was read.
         ids: The images that are measured.
-        classes: Without the normal one.
+        reader: Of the classes.
     """
     writers = [(run, writer) for run in runs for writer in run.reports]
     names = _name([writer for _, writer in writers], [run.name for run, _ in writers])
     return [
-        _subject(run, writer, name, ids, classes)
+        _subject(run, writer, name, ids, reader)
         for (run, writer), name in zip(writers, names, strict=True)
     ]
 
 
 def say_all(
-    candidates: Sequence[Candidate | None], asked: Sequence[bool], classes: Sequence[str]
+    candidates: Sequence[Candidate | None], asked: Sequence[bool], reader: ClassReader
 ) -> list[Statement | None]:
     """Read what each report states; a missing one is silent."""
     return [
-        None if not a else SILENT if candidate is None else read_statement(candidate, classes)
+        None if not a else SILENT if candidate is None else reader.read(candidate)
         for candidate, a in zip(candidates, asked, strict=True)
     ]
 
 
 def _subject(
-    run: ReportRun, writer: Writer, name: str, ids: Sequence[str], classes: Sequence[str]
+    run: FinishedRun, writer: Writer, name: str, ids: Sequence[str], reader: ClassReader
 ) -> Subject:
     reports = run.reports[writer]
     own = set(run.image_ids)
@@ -84,7 +84,7 @@ def _subject(
         kind=Kind.engine,
         about=f"{writer.model} asked by strategy {writer.strategy} {writer.strategy_version}",
         candidates=candidates,
-        statements=say_all(candidates, [image_id in own for image_id in ids], classes),
+        statements=say_all(candidates, [image_id in own for image_id in ids], reader),
         run=run,
         writer=writer,
         missing=[

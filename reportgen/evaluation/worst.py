@@ -89,11 +89,11 @@ def _report(
         text=candidate.text,
         stated=[
             label.finding.value
-            for label in candidate.labels.findings
+            for label in candidate.whole.labels.findings
             if counts(label.status, READING)
         ],
         right=None if said is None or true is None else is_right(said, true, READING),
-        f1=image_f1(candidate.labels, reference, READING) if reference else None,
+        f1=image_f1(candidate.whole.labels, reference, READING) if reference else None,
         contradictions=list(written.quotes) if written else [],
         warnings=[text for _, text in written.warnings] if written else [],
     )
