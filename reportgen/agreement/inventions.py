@@ -29,6 +29,8 @@ _COURSE = re.compile(
     r"ha(?:s|ve) (?:\w+ )?(?:increased|decreased|cleared|grown|enlarged|developed|appeared))\b",
     re.I,
 )
+#: "It is larger now."
+_AFTERWARDS = re.compile(r"\W*(?:it|this|that|they|these|those|both|the)\b[^.;!?\n]*", re.I)
 _UNAVAILABLE = re.compile(
     rf"\bno\s+(?:\w+\s+)?(?:{_EARLIER}|comparison)|\bnot?\b[^.\n]{{0,60}}\b(?:available|provided|"
     r"given|supplied)|\bunavailable\b|\bnone\b|\bn/?a\b|\bnil\b|\bwithout\b[^.\n]{0,20}"
@@ -88,7 +90,11 @@ def find_inventions(text: str, evidence: Evidence) -> list[ReportWarning]:
         WarningKind.measurement: "measures what was not measured",
         WarningKind.history: "tells a history that nobody gave",
     }
-    return [ReportWarning(kind=k, text=f"{say[k]}: “{words}”") for k, words in found.items()]
+    return [
+        ReportWarning(kind=kind, text=f"{words}: “{found[kind]}”")
+        for kind, words in say.items()
+        if kind in found
+    ]
 
 
 def _all(text: str) -> Iterator[tuple[WarningKind, str]]:
@@ -102,10 +108,12 @@ def _all(text: str) -> Iterator[tuple[WarningKind, str]]:
         if (match := _HISTORY.search(sentence)) and not _UNAVAILABLE.search(sentence):
             yield WarningKind.history, match[0]
     for mention in find_mentions(text):
-        sentence = text[slice(*mention.sentence)]
-        course = _COURSE.search(sentence) if mention.changes and mention.stated else None
-        if course and not _ADVICE.search(sentence):
-            yield WarningKind.comparison, course[0]
+        if mention.changes and mention.stated:
+            start, end = mention.sentence
+            here, then = text[start:end], _AFTERWARDS.match(text, end)
+            course = _COURSE.search(here) or _COURSE.search(then[0] if then else "")
+            if course and not _ADVICE.search(here):
+                yield WarningKind.comparison, course[0]
     yield from _under_headings(text)
 
 
