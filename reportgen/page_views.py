@@ -27,7 +27,7 @@ PNG_SIDE = 256
 
 VERDICTS = {
     Verdict.agree: "agrees",
-    Verdict.contradict: "contradicts",
+    Verdict.contradict: "contradicted",
     Verdict.unsupported: "unsupported",
 }
 
