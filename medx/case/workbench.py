@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib import metadata
@@ -67,7 +67,23 @@ class Workbench:
     data_dir: Path | None = None
     _datasets: dict[str, Dataset] = field(default_factory=dict)
 
-    def study(self, image: Path | Pixels, *, name: str | None = None) -> Study:
+    def explain(self, images: Sequence[Pixels]) -> tuple[list[Case], str | None]:
+        """Return images with prediction and heat-map, and why there are no heat-maps.
+
+        Args:
+            images: ``uint8`` ``(H, W)`` or ``(H, W, 3)`` each.
+        """
+        named = [named_image(pixels) for pixels in images]
+        cases = predict_images(self.classifier, self.train_dir, self.dataset, named, from_file=True)
+        return draw_heatmaps(self.classifier, cases)
+
+    def study(
+        self,
+        image: Path | Pixels,
+        *,
+        name: str | None = None,
+        told: Callable[[str], None] | None = None,
+    ) -> Study:
         """Take one image through classifier, archive and engine.
 
         An image that none may report on, and a report that fails, leave the rest as it is.
@@ -75,11 +91,12 @@ class Workbench:
         Args:
             image: A file of one image, or ``uint8`` pixels ``(H, W)`` or ``(H, W, 3)``.
             name: What to call it; None takes the file's name where that names no patient.
+            told: Hears of each step that begins.
 
         Raises:
             InputError: When the file cannot be read, or holds several images.
         """
-        clock = _Clock()
+        clock = _Clock(told)
         with clock.timing("reading"):
             record, read = named_image(image, name)
         with clock.timing("prediction"):
@@ -222,11 +239,14 @@ def open_workbench(
 class _Clock:
     """Wall time by step, and ``total``."""
 
-    def __init__(self) -> None:
+    def __init__(self, told: Callable[[str], None] | None) -> None:
         self._steps: dict[str, float] = {}
+        self._told = told
 
     @contextmanager
     def timing(self, step: str) -> Iterator[None]:
+        if self._told is not None:
+            self._told(step)
         started = time.perf_counter()
         try:
             yield

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from medx.cli import case, classify, data, demo, models, report, retrieve
+from medx.cli import case, classify, data, demo, models, report, retrieve, serve
 from medx.core.console import stderr
 from medx.core.errors import MedxError
 from medx.core.pointing import keep_pointing
@@ -41,6 +41,7 @@ app.add_typer(report.app, name="report")
 app.add_typer(models.app, name="models")
 app.command("case")(case.case)
 app.command("demo")(demo.demo)
+app.command("serve")(serve.serve)
 join_subsystems()
 
 

@@ -1,0 +1,1 @@
+"""The web edge: an API and a page over one warm workbench."""

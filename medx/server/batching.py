@@ -1,0 +1,109 @@
+"""Requests that arrive together pass a model together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Busy(Exception):
+    """So many requests wait already that one more would only wait in vain."""
+
+
+@dataclass(eq=False)
+class _Waiting(Generic[Item, Result]):
+    item: Item
+    answer: asyncio.Future[Result] = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future()
+    )
+
+
+class MicroBatcher(Generic[Item, Result]):
+    """Hands what waits to ``work`` in one call, on a thread of its own.
+
+    Nothing waits for a batch to fill: while one batch is worked on, the next gathers.
+
+    Args:
+        work: Takes items, returns one result each; called on one thread only.
+        batch_size: Most items of one call.
+        queue_limit: Most items that may wait.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        work: Callable[[Sequence[Item]], Sequence[Result]],
+        *,
+        batch_size: int,
+        queue_limit: int,
+    ) -> None:
+        self.name, self.batch_size, self.queue_limit = name, batch_size, queue_limit
+        self._work = work
+        self._waiting: asyncio.Queue[_Waiting[Item, Result]] = asyncio.Queue(queue_limit)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=name)
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def waiting(self) -> int:
+        """How many items wait."""
+        return self._waiting.qsize()
+
+    def start(self) -> None:
+        """Begin to work; needs a running event loop."""
+        self._task = asyncio.create_task(self._run(), name=self.name)
+
+    async def stop(self) -> None:
+        """Finish the batch at work and give up what waits."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        while not self._waiting.empty():
+            self._waiting.get_nowait().answer.cancel()
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    async def submit(self, item: Item) -> Result:
+        """Return the result of one item.
+
+        Raises:
+            Busy: When ``queue_limit`` items wait already.
+            Exception: What ``work`` raised.
+        """
+        waiting: _Waiting[Item, Result] = _Waiting(item)
+        try:
+            self._waiting.put_nowait(waiting)
+        except asyncio.QueueFull:
+            raise Busy(self.name) from None
+        return await waiting.answer
+
+    async def _run(self) -> None:
+        while True:
+            batch = [await self._waiting.get()]
+            while len(batch) < self.batch_size and not self._waiting.empty():
+                batch.append(self._waiting.get_nowait())
+            # Who gave up (a time-out, a closed connection) is not worked for.
+            batch = [waiting for waiting in batch if not waiting.answer.done()]
+            if batch:
+                await self._answer(batch)
+
+    async def _answer(self, batch: list[_Waiting[Item, Result]]) -> None:
+        loop = asyncio.get_running_loop()
+        items = [waiting.item for waiting in batch]
+        try:
+            results = await loop.run_in_executor(self._thread, self._work, items)
+        except Exception as error:  # it belongs to those who asked, the next batch may be fine
+            if len(batch) > 1:  # one bad item must fail alone
+                for waiting in batch:
+                    await self._answer([waiting])
+                return
+            if not batch[0].answer.done():
+                batch[0].answer.set_exception(error)
+            return
+        for waiting, result in zip(batch, results, strict=True):
+            if not waiting.answer.done():
+                waiting.answer.set_result(result)

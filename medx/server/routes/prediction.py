@@ -1,0 +1,46 @@
+"""What the classifier says of an uploaded image."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from pydantic import Field
+
+from medx.core.settings import DISCLAIMER
+from medx.core.values import Prediction, Value
+from medx.server.routes.common import PROBLEMS, Uploaded, server_of
+
+router = APIRouter(tags=["classify"], responses=PROBLEMS)
+
+
+class ClassProbability(Value):
+    """One class."""
+
+    label: str
+    probability: float = Field(description="Calibrated.")
+
+
+class Predicted(Value):
+    """What the classifier says of one image."""
+
+    schema_version: int = 1
+    top: list[ClassProbability]
+    prediction: Prediction
+    native_size: tuple[int, int] = Field(description="Height and width of the file in pixels.")
+    disclaimer: str = DISCLAIMER
+
+
+@router.post("/predict")
+async def predict(
+    request: Request,
+    image: Uploaded,
+    top_k: Annotated[int, Form(ge=1, le=1000, description="Most probable classes.")] = 5,
+) -> Predicted:
+    """Classify an image: calibrated probabilities, decision, conformal set, out-of-distribution."""
+    prediction = await server_of(request).models.predict(image)
+    return Predicted(
+        top=[ClassProbability(label=name, probability=p) for name, p in prediction.top(top_k)],
+        prediction=prediction,
+        native_size=image.native_size,
+    )

@@ -1,0 +1,145 @@
+"""Heat-maps, reports and whole cases of an uploaded image."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import StreamingResponse
+from pydantic import Field
+
+from medx.case.evidence import heatmap_fact
+from medx.case.pictures import LARGEST, map_layer, png
+from medx.case.results import CaseResult
+from medx.case.study import Study
+from medx.core.errors import MedxError
+from medx.core.images import Pixels
+from medx.core.settings import DISCLAIMER
+from medx.core.values import Prediction, Value
+from medx.server.batching import Busy
+from medx.server.routes.common import PROBLEMS, Uploaded, server_of
+from reportgen.evidence import HeatMapFact
+from reportgen.strategies.load import load_strategy
+
+router = APIRouter(responses=PROBLEMS)
+
+
+class Explained(Value):
+    """Where the classifier found evidence for what it says."""
+
+    schema_version: int = 1
+    prediction: Prediction
+    heatmap: HeatMapFact | None
+    note: str | None = Field(description="Why there is none.")
+    layer_png: str | None = Field(
+        description="Base64 of a PNG to lay on the image, clear where there is no evidence."
+    )
+    disclaimer: str = DISCLAIMER
+
+
+class CaseAnswer(Value):
+    """A case, and by which id its exports can be asked for within a quarter of an hour."""
+
+    schema_version: int = 1
+    case_id: str
+    case: CaseResult
+    image_png: str = Field(description="Base64 of the image as PNG, at most 2048 pixels.")
+    layer_png: str | None = Field(description="Base64 of the heat-map's layer.")
+
+
+class Progress(Value):
+    """A line of the stream of ``/report``: a step that begins, the answer, or a problem."""
+
+    step: str | None = None
+    answer: CaseAnswer | None = None
+    error: str | None = None
+    hint: str | None = None
+
+
+#: A name only: no path that a client sends is ever opened.
+Strategy = Annotated[
+    str | None,
+    Form(max_length=64, pattern=r"^[a-z][a-z0-9_-]*$", description="Name of a strategy."),
+]
+
+_LINES: dict[int | str, dict[str, Any]] = {
+    200: {"model": Progress, "content": {"application/x-ndjson": {}}}
+}
+
+
+@router.post("/explain", tags=["classify"])
+async def explain(request: Request, image: Uploaded) -> Explained:
+    """Classify an image and show where the evidence for the predicted class lies."""
+    case, note = await server_of(request).models.explain(image)
+    fact = heatmap_fact(case.heatmap)
+    layer = None
+    if case.heatmap is not None and fact is not None:
+        drawn = await asyncio.to_thread(map_layer, case.heatmap, case.native_size)
+        layer = _encoded(drawn)
+    return Explained(prediction=case.prediction, heatmap=fact, note=note, layer_png=layer)
+
+
+@router.post("/case", tags=["case"])
+async def case(request: Request, image: Uploaded, strategy: Strategy = None) -> CaseAnswer:
+    """Take an image through classifier, heat-map, archive and report."""
+    _check_strategy(strategy)
+    server = server_of(request)
+    study = await server.models.study(image, strategy=strategy, told=lambda _: None)
+    return await asyncio.to_thread(_answer, server.kept.keep(study), study)
+
+
+@router.post("/report", tags=["report"], response_class=StreamingResponse, responses=_LINES)
+async def report(request: Request, image: Uploaded, strategy: Strategy = None) -> StreamingResponse:
+    """Write a report; each line of the answer is a JSON object: steps, then the case."""
+    _check_strategy(strategy)
+    lines = _progress(request, image, strategy)
+    return StreamingResponse(lines, media_type="application/x-ndjson")
+
+
+async def _progress(request: Request, image: Uploaded, strategy: str | None) -> AsyncIterator[str]:
+    server, loop = server_of(request), asyncio.get_running_loop()
+    steps: asyncio.Queue[str | None] = asyncio.Queue()
+
+    def told(step: str | None) -> None:
+        loop.call_soon_threadsafe(steps.put_nowait, step)
+
+    task = asyncio.create_task(server.models.study(image, strategy=strategy, told=told))
+    task.add_done_callback(lambda _: steps.put_nowait(None))
+    try:
+        while (step := await steps.get()) is not None:
+            yield _line(Progress(step=step))
+        study = await task
+        answer = await asyncio.to_thread(_answer, server.kept.keep(study), study)
+        yield _line(Progress(answer=answer))
+    except MedxError as error:
+        yield _line(Progress(error=str(error), hint=error.hint))
+    except Busy:
+        yield _line(Progress(error="too many reports are waited for", hint="try again"))
+    except (TimeoutError, asyncio.TimeoutError):
+        yield _line(Progress(error="it took too long", hint="try again"))
+    finally:
+        task.cancel()
+
+
+def _line(progress: Progress) -> str:
+    return progress.model_dump_json(exclude_none=True) + "\n"
+
+
+def _answer(case_id: str, study: Study) -> CaseAnswer:
+    layer = None
+    if study.heatmap is not None and study.result.heatmap is not None:
+        layer = _encoded(map_layer(study.heatmap, study.pixels.shape[:2]))
+    picture = base64.b64encode(png(study.pixels, largest=LARGEST)).decode("ascii")
+    return CaseAnswer(case_id=case_id, case=study.result, image_png=picture, layer_png=layer)
+
+
+def _encoded(pixels: Pixels) -> str:
+    return base64.b64encode(png(pixels)).decode("ascii")
+
+
+def _check_strategy(name: str | None) -> None:
+    if name is not None:
+        load_strategy(name)

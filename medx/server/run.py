@@ -1,0 +1,95 @@
+"""Serve until told to stop."""
+
+from __future__ import annotations
+
+import logging
+import socket
+
+import numpy as np
+import uvicorn
+
+from medx.case.config import STRATEGY
+from medx.case.workbench import Workbench, open_workbench
+from medx.core.console import note
+from medx.core.errors import InputError
+from medx.core.settings import DISCLAIMER
+from medx.server.app import create_app
+from medx.server.config import ServeConfig
+from reportgen.config import ReportConfig
+
+#: Bytes of request line and headers; more is refused.
+MAX_HEADER_BYTES = 16 << 10
+
+#: Connections at a time; more are told to come back.
+MAX_CONNECTIONS = 512
+
+
+def run_server(config: ServeConfig) -> None:
+    """Listen, load the models, answer until a signal comes.
+
+    Raises:
+        InputError: When the address cannot be had.
+        MedxError: When a model cannot be loaded.
+    """
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s", level="INFO")
+    listener = _listen(config)
+    port = listener.getsockname()[1]
+    shown = f"[{config.host}]" if ":" in config.host else config.host
+    note(f"medx is at http://{shown}:{port} (Ctrl-C stops it)")
+    note(DISCLAIMER)
+    app = create_app(config, lambda: open_bench(config))
+    settings = uvicorn.Config(
+        app,
+        http="h11",  # the one that bounds headers
+        h11_max_incomplete_event_size=MAX_HEADER_BYTES,
+        limit_concurrency=MAX_CONNECTIONS,
+        timeout_keep_alive=10,
+        timeout_graceful_shutdown=10,
+        server_header=False,
+        access_log=False,
+        log_config=None,
+    )
+    server = uvicorn.Server(settings)
+
+    def stop() -> None:
+        server.should_exit = True
+
+    app.state.server.on_failure = stop
+    server.run(sockets=[listener])
+    if app.state.server.failure is not None:
+        raise app.state.server.failure
+
+
+def open_bench(config: ServeConfig) -> Workbench:
+    """Load the models that ``config`` names, and use each once: the first use is the slow one."""
+    bench = open_workbench(
+        ReportConfig(
+            dataset=config.dataset,
+            run=config.run,
+            index=config.index,
+            engine=config.engine,
+            model=config.model,
+            device=config.device,
+            strategies=(STRATEGY,),
+        )
+    )
+    bench.chosen.engine.prepare()
+    blank = np.zeros((bench.classifier.size, bench.classifier.size), np.uint8)
+    bench.classifier.predict(["warm-up"], [blank])
+    bench.gallery.encoder.embed_images([blank])
+    return bench
+
+
+def _listen(config: ServeConfig) -> socket.socket:
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((config.host, config.port))
+    except OSError as error:
+        listener.close()
+        raise InputError(
+            f"cannot listen on {config.host}:{config.port}: {error.strerror}",
+            hint="another server may run there: pass another --port, or --port 0",
+        ) from error
+    return listener
