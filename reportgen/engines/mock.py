@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from reportgen.engines.base import Engine, Generation, GenerationRequest
 from reportgen.engines.mock_facts import Facts
-from reportgen.engines.mock_sections import WRITERS
-from reportgen.strategies.base import SectionSpec
+from reportgen.engines.mock_sections import write_section
 
 MARK = "MOCK REPORT: written from the evidence alone by a program that did not look at the image."
 
@@ -20,12 +19,6 @@ class MockEngine(Engine):
         """Write one report; the same evidence gives the same words."""
         facts = Facts(request.evidence)
         parts = [MARK]
-        parts.extend(_section(spec, facts) for spec in request.strategy.sections)
+        parts += [f"{s.heading}:\n{write_section(s, facts)}" for s in request.strategy.sections]
         text = "\n\n".join(parts)
         return Generation(text=text, tokens=len(text.split()))
-
-
-def _section(spec: SectionSpec, facts: Facts) -> str:
-    write = WRITERS.get((spec.name, spec.kind))
-    body = write(facts) if write else "Not written by the mock engine."
-    return f"{spec.heading}:\n{body}"

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from reportgen.control_tokens import plain_line
-from reportgen.evidence import Evidence, positive_label
-from reportgen.labels import normal_label
+from reportgen.evidence import Evidence, foreign, positive_label
+from reportgen.key_phrases import key_findings
+from reportgen.labeler.finding import UNSIDED, Finding, Status
+from reportgen.labels import is_normal, normal_label
+from reportgen.laterality import patient_zone
+from reportgen.modality import modality_of
 
 #: Lower bounds of probability and the words for it.
 LIKELIHOODS = (
@@ -96,9 +99,42 @@ class Facts:
             return False
         return abs(prediction.probabilities[self.positive] - prediction.operating_point) < CLOSE
 
+    @property
+    def finding(self) -> Finding | None:
+        """The CheXpert finding that the favoured reading names, where it names one."""
+        label = self.label
+        if label is None or is_normal(label) or not self._chest:
+            return None
+        stated = [f for f in key_findings(foreign(label)) if f.status is not Status.absent]
+        return stated[0].finding if stated else None
+
+    @property
+    def place(self) -> str:
+        """The patient's side and zone where the heat-map of the favoured reading peaks, or "".
+
+        A finding that has no side of its own gets no place from a heat-map.
+        """
+        heatmap, finding = self.evidence.heatmap, self.finding
+        if heatmap is None or finding is None or heatmap.label != self.label or finding in UNSIDED:
+            return ""
+        return str(patient_zone(heatmap.zone, self.evidence.modality) or "")
+
+    @property
+    def _chest(self) -> bool:
+        return modality_of(self.evidence.modality).chest
+
+    def stated(self) -> dict[Finding, list[str]]:
+        """Return the findings that neighbours' reports state as present, with the item ids."""
+        found: dict[Finding, list[str]] = {}
+        for n, hit in enumerate(self.evidence.neighbours, start=1):
+            for label in key_findings(hit.text or "") if self._chest else ():
+                if label.status is Status.present:
+                    found.setdefault(label.finding, []).append(f"N{n}")
+        return dict(sorted(found.items(), key=lambda item: (-len(item[1]), item[0].value)))
+
     def reading(self, label: str) -> str:
         """Return ``label`` as a report would name it."""
-        return "normal image" if label == self.normal == "normal" else plain_line(label)
+        return "normal image" if label == self.normal == "normal" else foreign(label)
 
     def classifier_sentence(self) -> str:
         """Say what the classifier says, with its threshold where it has one."""
@@ -106,7 +142,7 @@ class Facts:
         if not prediction:
             return "No classifier result is available."
         name = positive_label(prediction) or prediction.label
-        text = f"The classifier gives {plain_line(name)} a probability of "
+        text = f"The classifier gives {foreign(name)} a probability of "
         text += f"{prediction.probabilities[name]:.2f}"
         if prediction.operating_point is not None:
             side = "at or above" if prediction.label == name else "below"
@@ -128,9 +164,14 @@ class Facts:
             shares = f"All {len(hits)} most similar archived images are"
         if len(hits) == 1:
             shares = "The most similar archived image is"
-        return f"{shares} labelled {plain_line(str(label))} {cite(ids)}."
+        return f"{shares} labelled {foreign(str(label))} {cite(ids)}."
 
 
 def cite(ids: list[str]) -> str:
     """Return ``[N1, N2]``."""
     return f"[{', '.join(ids)}]"
+
+
+def capital(text: str) -> str:
+    """Return ``text`` with its first letter upper-case."""
+    return text[:1].upper() + text[1:]

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from reportgen.control_tokens import plain_line
-from reportgen.engines.mock_facts import Facts, cite, likelihood
+from reportgen.engines.mock_evidence import write_evidence
+from reportgen.engines.mock_facts import Facts, capital, cite, likelihood
+from reportgen.engines.mock_ranked import write_ranked
+from reportgen.evidence import foreign
+from reportgen.labeler.finding import Finding
 from reportgen.modality import modality_of
-from reportgen.strategies.base import SectionKind
+from reportgen.strategies.base import SectionKind, SectionSpec
 
-MAX_READINGS = 4
+_REGIONS = {
+    "Pleura": (Finding.pleural_effusion, Finding.pneumothorax, Finding.pleural_other),
+    "Heart and mediastinum": (Finding.cardiomegaly, Finding.enlarged_cardiomediastinum),
+    "Bones": (Finding.fracture,),
+}
 
 
 def _findings(facts: Facts) -> str:
@@ -17,18 +24,35 @@ def _findings(facts: Facts) -> str:
 
 
 def _regions(facts: Facts) -> str:
-    """Say what is known of the image as a whole: no evidence places a finding anywhere."""
-    regions = modality_of(facts.evidence.modality).regions
+    """Say what is known of the image as a whole, and of the region of the reading it comes to."""
     lines = [f"- Overall: {_findings(facts)}"]
-    if len(regions) > 1:
-        named = _capital(", ".join(regions).lower())
-        lines.append(f"- {named}: not assessed, since no evidence speaks of regions.")
+    regions = modality_of(facts.evidence.modality).regions
+    for region in regions if len(regions) > 1 else ():
+        said = _called_there(facts) if region == _region(facts.finding, regions) else ""
+        lines.append(f"- {region}: {said or 'not assessed, since no evidence speaks of it.'}")
     return "\n".join(lines)
+
+
+def _region(finding: Finding | None, regions: tuple[str, ...]) -> str | None:
+    if finding in (None, Finding.support_devices):
+        return None
+    return next((name for name, own in _REGIONS.items() if finding in own), regions[0])
+
+
+def _called_there(facts: Facts) -> str:
+    probability = facts.probability(facts.label or "")
+    if facts.label is None or probability is None:
+        return ""
+    return f"{_called(facts, facts.label, probability)} [P1]{_place(facts)}."
+
+
+def _place(facts: Facts) -> str:
+    return f" in the {facts.place} by the heat-map [H1]" if facts.place else ""
 
 
 def _technique(facts: Facts) -> str:
     height, width = facts.evidence.image_size
-    kind = plain_line(facts.evidence.modality) or "medical image"
+    kind = foreign(facts.evidence.modality) or "medical image"
     kind = f"{kind[:1].upper()}{kind[1:]}"
     if facts.evidence.synthetic and "synthetic" not in kind.lower():
         kind += " (synthetic)"
@@ -47,10 +71,10 @@ def _impression(facts: Facts) -> str:
     if probability is None:
         ids, known = facts.agreeing(label), sum(facts.votes().values())
         text = f"{facts.reading(label)} by similarity alone ({len(ids)} of {known} labelled images)"
-        return f"{_capital(text)} {cite(ids)}; no probability can be given."
-    text = f"{_called(facts, label, probability)} [P1]"
+        return f"{capital(text)} {cite(ids)}; no probability can be given."
+    text = f"{_called(facts, label, probability)} [P1]{_place(facts)}"
     if rival := facts.rival():
-        text += f", but more of the similar archived images are labelled {plain_line(rival)}"
+        text += f", but more of the similar archived images are labelled {foreign(rival)}"
         return f"{text} {cite(facts.agreeing(rival))}: indeterminate."
     return f"{text}, near the operating point." if facts.is_close() else f"{text}."
 
@@ -62,10 +86,10 @@ def _called(facts: Facts, label: str, probability: float) -> str:
     if threshold is not None and probability < 0.5:
         point = f"the operating point of {threshold:.2f}"
         if label != facts.positive:
-            other = plain_line(facts.positive or "")
-            return f"Called {plain_line(label)}, since {other} stays below {point}"
-        return f"Flagged as {plain_line(label)} (probability {probability:.2f}, above {point})"
-    name = _capital(facts.reading(label))
+            other = foreign(facts.positive or "")
+            return f"Called {foreign(label)}, since {other} stays below {point}"
+        return f"Flagged as {foreign(label)} (probability {probability:.2f}, above {point})"
+    name = capital(facts.reading(label))
     return f"{name} {likelihood(probability)} (probability {probability:.2f})"
 
 
@@ -77,66 +101,28 @@ def _recommendation(facts: Facts) -> str:
     return text
 
 
-def _differential(facts: Facts) -> str:
-    readings = facts.readings()[:MAX_READINGS] or ["abnormal image", "normal image"]
-    if len(readings) < 2:
-        readings.append("another reading")
-    return "\n".join(
-        f"{rank}. {_ranked_reading(facts, label)}" for rank, label in enumerate(readings, start=1)
-    )
-
-
-def _ranked_reading(facts: Facts, label: str) -> str:
-    probability = facts.probability(label)
-    given = "no probability"
-    if probability is not None:
-        given = f"{likelihood(probability)}, probability {probability:.2f}"
-    lines = (facts.reading(label), given, _for(facts, label), _against(facts, label))
-    return "{} ({})\nFor: {}\nAgainst: {}".format(*lines)
-
-
-def _for(facts: Facts, label: str) -> str:
-    reasons = []
-    probability = facts.probability(label)
-    if probability is not None and probability >= 0.10:
-        reasons.append(f"classifier probability {probability:.2f} [P1]")
-    if ids := facts.agreeing(label):
-        reasons.append(f"{_images(len(ids))} labelled so {cite(ids)}")
-    return _capital("; ".join(reasons) or "nothing in the evidence") + "."
-
-
-def _against(facts: Facts, label: str) -> str:
-    reasons = []
-    probability = facts.probability(label)
-    if probability is not None and 1 - probability >= 0.10:
-        reasons.append(f"the classifier leaves {1 - probability:.2f} to other readings [P1]")
-    if ids := facts.differing(label):
-        reasons.append(f"{_images(len(ids))} labelled otherwise {cite(ids)}")
-    if not reasons:
-        known = facts.evidence.prediction or facts.votes()
-        reasons.append("nothing in the evidence" if known else "no evidence was given")
-    return _capital("; ".join(reasons)) + "."
-
-
 def _disagreement(facts: Facts) -> str:
     return " Classifier and neighbours disagree." if facts.rival() else ""
 
 
-def _images(count: int) -> str:
-    return "one similar archived image" if count == 1 else f"{count} similar archived images"
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
-
-
-#: Writers by section name and kind; all that the built-in strategies ask for.
-WRITERS: dict[tuple[str, SectionKind], Callable[[Facts], str]] = {
-    ("technique", SectionKind.text): _technique,
-    ("comparison", SectionKind.text): _comparison,
-    ("findings", SectionKind.text): _findings,
-    ("findings", SectionKind.regions): _regions,
-    ("differential", SectionKind.ranked): _differential,
-    ("impression", SectionKind.text): _impression,
-    ("recommendation", SectionKind.text): _recommendation,
+#: Writers of prose by section name.
+_PROSE: dict[str, Callable[[Facts], str]] = {
+    "technique": _technique,
+    "comparison": _comparison,
+    "findings": _findings,
+    "evidence": write_evidence,
+    "impression": _impression,
+    "conclusion": _impression,
+    "recommendation": _recommendation,
 }
+
+
+def write_section(spec: SectionSpec, facts: Facts) -> str:
+    """Return the body of a section: by its kind, of prose by its name or an alias."""
+    if spec.kind is SectionKind.regions:
+        return _regions(facts)
+    if spec.kind is SectionKind.ranked:
+        return write_ranked(facts, fewest=spec.min_entries, most=spec.max_entries)
+    names = (words.lower() for words in (spec.name, *spec.aliases))
+    write = next((_PROSE[name] for name in names if name in _PROSE), _findings)
+    return write(facts)

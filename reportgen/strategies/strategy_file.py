@@ -34,11 +34,9 @@ class _SectionEntry(BaseModel):
 
     @model_validator(mode="after")
     def _check(self) -> _SectionEntry:
-        is_list = self.kind is not SectionKind.text
-        if self.min_entries is not None and not is_list:
-            raise ValueError("min_entries is for sections of kind regions or ranked")
-        if self.max_entries is not None and self.kind is not SectionKind.ranked:
-            raise ValueError("max_entries is for sections of kind ranked")
+        bounds = (self.min_entries, self.max_entries)
+        if bounds != (None, None) and self.kind is not SectionKind.ranked:
+            raise ValueError("min_entries and max_entries are for sections of kind ranked")
         if self._most() < (self.min_entries or 1):
             raise ValueError(f"max_entries must be >= min_entries, got {self._most()}")
         for words in (self.name, *self.aliases):
