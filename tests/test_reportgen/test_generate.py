@@ -1,15 +1,19 @@
 import json
-import os
+import weakref
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from medx.core.errors import EngineError
+from medx.core.errors import EngineError, InputError
 from medx.core.settings import DISCLAIMER
+from reportgen.agreement.results import WarningKind
 from reportgen.config import ReportConfig
 from reportgen.engines.choose import choose_engine
-from reportgen.generate import generate_reports
+from reportgen.generate import MOST_REPORTS, generate_reports
+from reportgen.item import ReportItem
 from reportgen.report_files import list_reports, read_report
 from reportgen.report_set import Skipped
 
@@ -46,7 +50,10 @@ def test_a_report_tells_where_it_comes_from(mock, concise, make_items, tmp_path)
     (report,) = read(generate_reports(make_items(1), concise, mock, tmp_path))
     assert (report.engine, report.engine_reason, report.is_mock) == ("mock", "asked for", True)
     assert report.prompt.startswith("The attached image is a chest radiograph.")
-    assert (report.strategy_version, report.settings.max_new_tokens) == (1, 200)
+    (strategy,) = concise
+    assert report.strategy_version == strategy.version
+    assert report.settings.max_new_tokens == strategy.max_new_tokens
+    assert report.medx_version == version("medx")
     assert report.disclaimer == DISCLAIMER
     assert report.cited == ["P1", "N1", "N2", "N4"]
 
@@ -168,11 +175,148 @@ def test_no_items_or_repeated_ids_are_the_callers_mistake(scripted, concise, mak
             generate_reports(items, concise, scripted(), tmp_path)
 
 
-def test_the_tiny_medgemma_writes_a_set(tiny_medgemma, concise, make_items, tmp_path):
-    config = ReportConfig(weights=str(tiny_medgemma), device="cpu", max_new_tokens=8)
+def test_unreadable_files_are_listed_between_images(scripted, concise, make_items, tmp_path):
+    first, second = make_items(2)
+    items = iter([first, Skipped(image_id="cut.png", reason="truncated"), second])
+    result = generate_reports(items, concise, scripted(), tmp_path)
+    assert [row.image_id for row in result.reports] == ["case-0", "case-1"]
+    assert (result.images, result.skipped[0].image_id) == (2, "cut.png")
+    assert "cut.png: truncated" in (tmp_path / "reports.md").read_text()
+    only = [Skipped(image_id="cut.png", reason="truncated")]
+    with pytest.raises(InputError, match="no image could be read: truncated"):
+        generate_reports(only, concise, scripted(), tmp_path / "none")
+
+
+@pytest.fixture
+def unlike(make_items, make_prediction):
+    """Two images, of which the second is like none the classifier knows."""
+    prediction = make_prediction(
+        out_of_distribution=True, ood_score=3.0, abstain=True, abstain_reasons=["in brightness"]
+    )
+    first, second = make_items(2)
+    evidence = second.evidence.model_copy(update={"prediction": prediction})
+    return [first, replace(second, evidence=evidence)]
+
+
+def test_an_unlike_image_is_refused_and_no_engine_sees_it(unlike, scripted, concise, tmp_path):
+    chosen = scripted()
+    result = generate_reports(unlike, concise, chosen, tmp_path)
+    assert [request.evidence.image_id for request in chosen.engine.requests] == ["case-0"]
+    (refused,) = result.refused
+    assert (refused.image_id, "in brightness" in refused.reason) == ("case-1", True)
+    assert written(tmp_path) == ["case-0--concise.json"]
+    assert "No report: the image is unlike" in (tmp_path / "reports.html").read_text()
+
+
+def test_only_unlike_images_are_an_error_with_a_way_out(unlike, scripted, concise, tmp_path):
+    with pytest.raises(InputError, match="no report was written: the image is unlike") as caught:
+        generate_reports(unlike[1:], concise, scripted(), tmp_path)
+    assert "--allow-unlike" in caught.value.hint
+    assert json.loads((tmp_path / "metrics.json").read_text())["refused"]
+
+
+def test_a_report_on_an_unlike_image_says_so(unlike, scripted, concise, tmp_path):
+    result = generate_reports(unlike, concise, scripted(allow_unlike=True), tmp_path)
+    first, second = read(result)
+    assert first.unlike is None
+    assert second.unlike == second.warnings[0].text
+    assert second.warnings[0].kind is WarningKind.unlike
+    resumed = generate_reports(unlike, concise, scripted(allow_unlike=True), tmp_path, resume=True)
+    assert resumed.resumed == 2
+
+
+def test_every_claim_has_its_verdict_in_the_row_and_the_report(
+    scripted, concise, make_items, tmp_path
+):
+    text = "FINDINGS: Hazy [P1].\nIMPRESSION: No pneumonia."
+    result = generate_reports(make_items(1), concise, scripted(text), tmp_path)
+    (report,) = read(result)
+    verdicts = [claim.verdict.value for claim in report.agreement.claims]
+    assert result.reports[0].contradictions == verdicts.count("contradict") == 1
+    assert result.contradicting == 1
+
+
+def test_failed_reports_are_tried_again(scripted, concise, make_items, tmp_path):
+    generate_reports(make_items(2), concise, scripted(GOOD, EngineError("busy")), tmp_path)
+    chosen = scripted(GOOD)
+    result = generate_reports(make_items(2), concise, chosen, tmp_path, resume=True)
+    assert (result.resumed, len(result.reports), result.failures) == (1, 2, [])
+    assert [request.evidence.image_id for request in chosen.engine.requests] == ["case-1"]
+
+
+def test_resume_forgives_another_batch_and_the_last_digit_of_a_float(
+    scripted, concise, make_items, make_prediction, tmp_path
+):
+    whole, halves = scripted(batch_size=4), scripted(batch_size=2)
+    whole.engine.name = halves.engine.name = "medgemma"  # others have no batches
+    (report,) = read(generate_reports(make_items(1), concise, whole, tmp_path))
+    assert report.settings.batch_size == 4
+    nearly = make_items(1, prediction=make_prediction(probability=0.87 + 1e-8))
+    assert generate_reports(nearly, concise, halves, tmp_path, resume=True).resumed == 1
+
+
+def test_what_a_kill_left_half_written_is_no_report_and_goes(
+    scripted, concise, make_items, tmp_path
+):
+    generate_reports(make_items(1), concise, scripted(), tmp_path)
+    half = tmp_path / "reports" / ".case-1--concise.json.abc.json"
+    half.write_text('{"schema')
+    assert [path.name for path in list_reports(tmp_path)] == ["case-0--concise.json"]
+    generate_reports(make_items(1), concise, scripted(), tmp_path, resume=True)
+    assert not half.exists()
+
+
+def test_few_of_many_images_are_in_memory_at_once(scripted, concise, make_evidence, tmp_path):
+    alive, most = [], 0
+
+    def stream():
+        nonlocal most
+        for number in range(600):
+            evidence = make_evidence(image_id=str(number), prediction=None, neighbours=[])
+            item = ReportItem(evidence=evidence, pixels=np.zeros((4, 4), np.uint8))
+            alive.append(weakref.ref(item))
+            most = max(most, sum(ref() is not None for ref in alive))
+            yield item
+
+    result = generate_reports(stream(), concise, scripted(), tmp_path, total=600)
+    assert len(result.reports) == 600
+    assert most <= 2 * MOST_REPORTS + 2
+    assert result.pages == 24
+    assert (tmp_path / "reports-24.html").is_file()
+    shorter = generate_reports(
+        [ReportItem(evidence=make_evidence(), pixels=np.zeros((4, 4), np.uint8))],
+        concise, scripted(), tmp_path,
+    )  # fmt: skip
+    assert shorter.pages == 1
+    assert not list(tmp_path.glob("reports-*"))
+
+
+def test_each_report_is_written_as_pdf_once(scripted, concise, make_items, tmp_path):
+    generate_reports(make_items(2), concise, scripted(pdf=True), tmp_path)
+    pdf = tmp_path / "pdf" / "case-0--concise.pdf"
+    assert pdf.read_bytes().startswith(b"%PDF-")
+    before = pdf.stat().st_mtime_ns
+    (tmp_path / "pdf" / "case-1--concise.pdf").unlink()
+    generate_reports(make_items(2), concise, scripted(pdf=True), tmp_path, resume=True)
+    assert pdf.stat().st_mtime_ns == before
+    assert (tmp_path / "pdf" / "case-1--concise.pdf").is_file()
+
+
+@pytest.mark.parametrize("free_text", [True, False])
+def test_the_tiny_medgemma_writes_a_set(tiny_medgemma, concise, make_items, tmp_path, free_text):
+    config = ReportConfig(
+        weights=str(tiny_medgemma), device="cpu", max_new_tokens=8 if free_text else 900,
+        free_text=free_text,
+    )  # fmt: skip
     result = generate_reports(make_items(1), concise, choose_engine(config), tmp_path)
     (report,) = read(result)
-    assert (report.engine, report.is_mock, report.contract_met) == ("medgemma", False, False)
+    assert (report.engine, report.is_mock) == ("medgemma", False)
     assert report.model_revision.startswith("files:")
-    assert "the text was cut off: the tokens ran out" in [w.text for w in report.warnings]
-    assert report.tokens == 8
+    assert (report.settings.batch_size, report.settings.free_text) == (4, free_text)
+    if free_text:
+        assert "the text was cut off: the tokens ran out" in [w.text for w in report.warnings]
+        assert (report.tokens, report.schema_valid) == (8, None)
+    else:
+        assert (report.schema_valid, report.repaired) == (True, False)
+        assert json.loads(report.raw).keys() == {"findings", "impression"}
+        assert report.text.startswith("FINDINGS:")
