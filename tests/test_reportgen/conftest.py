@@ -259,14 +259,15 @@ def strategies():
 def make_request(strategies):
     """Make a request from evidence and pixels."""
 
-    def build(evidence=None, pixels=None, *, strategy="concise", max_new_tokens=20):
+    def build(evidence=None, pixels=None, *, strategy="concise", max_new_tokens=20, schema=None):
         evidence = evidence or build_evidence()
         return GenerationRequest(
-            prompt=render_prompt(strategies[strategy], evidence),
+            prompt=render_prompt(strategies[strategy], evidence, schema=schema),
             pixels=np.zeros((28, 28), np.uint8) if pixels is None else pixels,
             evidence=evidence,
             strategy=strategies[strategy],
             max_new_tokens=max_new_tokens,
+            schema=schema,
         )
 
     return build
