@@ -42,6 +42,17 @@ class Neighbour:
         told = strongest(claim, list(self.by_text))
         return (told, True) if told else (strongest(claim, list(self.by_label)), False)
 
+    def overrules(self, claim: Statement) -> bool:
+        """Return True when it speaks against a claim by more than lacking what the claim names.
+
+        Another patient without a second finding is no argument against it; one that is called
+        normal, or has what the report denies, is.
+        """
+        against, told = self.stance(claim)
+        by_presence = claim.status is Status.absent or claim.finding == NORMAL
+        normal = any(s.finding == NORMAL for s in self.by_text)
+        return against < 0 and (not told or by_presence or normal)
+
     def places(self, claim: Statement) -> tuple[set[Side], set[Zone]]:
         """Return sides and zones at which its report sees what the claim speaks of."""
         there = [s for s in self.by_text if s.status is not Status.absent and stance(claim, s) > 0]
@@ -93,7 +104,7 @@ def neighbours_opinion(claim: Statement, neighbours: Sequence[Neighbour]) -> Opi
     side = 0
     if len(supporting) >= SUPPORT and len(supporting) > SUPPORT_SHARE * len(known):
         side = 1
-    elif len(opposing) >= OPPOSE and len(opposing) >= OPPOSE_SHARE * len(known):
+    elif sum(n.overrules(claim) for n in opposing) >= max(OPPOSE, OPPOSE_SHARE * len(known)):
         side = -1
     against = side < 0 or (side == 0 and len(opposing) > len(supporting))
     group = opposing if against else supporting
