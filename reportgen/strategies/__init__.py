@@ -18,7 +18,7 @@ STRATEGIES = Registry(
         ),
         "grounded": Entry(
             "reportgen.strategies.builtin:GROUNDED",
-            "Findings by region on a digest of the evidence, with what supports and contradicts.",
+            "Findings by region on a digest of the evidence, and what contradicts them.",
         ),
     },
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from medx.core.values import Value
 from reportgen.strategies import STRATEGIES
 from reportgen.strategies.base import Strategy
@@ -15,7 +17,7 @@ class StrategyInfo(Value):
     version: int
     summary: str
     sections: list[str]
-    variables: list[str]
+    variables: list[str] = Field(description="What its prompt takes from the evidence.")
     max_new_tokens: int
     system_prompt: str
     template: str
@@ -24,13 +26,12 @@ class StrategyInfo(Value):
 class StrategyListing(Value):
     """All prompt strategies."""
 
-    schema_version: int = 1
+    schema_version: int = 2
     strategies: list[StrategyInfo]
 
 
-def describe_strategy(name: str) -> StrategyInfo:
-    """Return one strategy; raise ``UnknownNameError`` with near names."""
-    strategy: Strategy = STRATEGIES.load(name)
+def describe_strategy(strategy: Strategy) -> StrategyInfo:
+    """Return a strategy as a value."""
     return StrategyInfo(
         name=strategy.name,
         version=strategy.version,
@@ -45,4 +46,5 @@ def describe_strategy(name: str) -> StrategyInfo:
 
 def list_strategies() -> StrategyListing:
     """Return every strategy in the registry."""
-    return StrategyListing(strategies=[describe_strategy(name) for name in STRATEGIES])
+    found = [describe_strategy(STRATEGIES.load(name)) for name in STRATEGIES]
+    return StrategyListing(strategies=found)

@@ -6,10 +6,10 @@ import re
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from medx.core.errors import InputError
-from reportgen.strategies.base import SectionKind, SectionSpec, Strategy
+from reportgen.strategies.base import SectionKind, SectionSpec, Strategy, field_key
 from reportgen.strategies.templates import check_templates
 
 _FENCE = "---"
@@ -69,15 +69,21 @@ class _FrontMatter(BaseModel):
     sections: list[_SectionEntry] = Field(min_length=1, max_length=12)
     max_new_tokens: int = Field(400, ge=16, le=8192)
 
-    @model_validator(mode="after")
-    def _check(self) -> _FrontMatter:
-        if self.name in _NO_NAMES:
-            raise ValueError(f"name must not be {self.name!r}")
-        names = [w.lower() for entry in self.sections for w in (entry.name, *entry.aliases)]
-        keys = [entry.spec().key for entry in self.sections]
+    @field_validator("name")
+    @classmethod
+    def _check_name(cls, name: str) -> str:
+        if name in _NO_NAMES:
+            raise ValueError(f"name must not be {name!r}")
+        return name
+
+    @field_validator("sections")
+    @classmethod
+    def _check_sections(cls, sections: list[_SectionEntry]) -> list[_SectionEntry]:
+        names = [words.lower() for entry in sections for words in (entry.name, *entry.aliases)]
+        keys = [field_key(entry.name) for entry in sections]
         if len(set(names)) < len(names) or len(set(keys)) < len(keys):
             raise ValueError("names and aliases of sections must differ from each other")
-        return self
+        return sections
 
 
 def parse_strategy(text: str, source: str) -> Strategy:

@@ -241,28 +241,15 @@ def test_ctrl_c_keeps_reports_and_resume_finishes(generate, tmp_path, monkeypatc
     stopped = generate(*request)
     assert stopped.exit_code == 130
     assert "2 of 5 reports" in stopped.stderr
+    go_on = next(line for line in stopped.stderr.splitlines() if line.startswith("to go on: "))
+    assert "--name cut" in go_on
+    assert go_on.endswith("--resume")
     done = generate(*request, "--resume").json
     assert (done["resumed"], len(done["reports"])) == (2, 5)
     kept = (tmp_path / "output/report/generate/cut/reports").glob("*.json")
     assert {json.loads(p.read_text())["image_id"] for p in kept} == {
         r["image_id"] for r in done["reports"]
     }
-
-
-def test_prompts_are_listed_and_shown(cli):
-    assert [s["name"] for s in cli("report", "prompts", "--json").json["strategies"]] == [
-        "concise", "structured", "differential",
-    ]  # fmt: skip
-    assert "technique, comparison, findings" in cli("report", "prompts").stdout
-    shown = cli("report", "prompts", "concise").stdout
-    assert "You are an expert {{ specialist }}." in shown
-    assert "native resolution is {{ height }}" in shown
-
-
-def test_an_unknown_prompt_gets_a_near_name(cli):
-    done = cli("report", "prompts", "structred")
-    assert done.exit_code == 1
-    assert "did you mean 'structured'?" in done.stderr
 
 
 def test_options_and_settings_agree():

@@ -12,7 +12,7 @@ from reportgen.engines.mock import MARK, MockEngine
 from reportgen.engines.mock_facts import LIKELIHOODS, likelihood
 from reportgen.sections import parse_sections
 
-NAMES = ("concise", "structured", "differential")
+NAMES = ("concise", "structured", "differential", "grounded")
 
 
 @pytest.fixture
