@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from fastapi import UploadFile
@@ -35,14 +37,23 @@ class Uploads:
             return await asyncio.to_thread(self._decode, content, frame)
 
     def _decode(self, content: bytes, frame: int) -> Image:
-        # In memory where the system has such files: a patient's image should meet no disc.
-        shared = Path("/dev/shm")
-        folder = str(shared) if shared.is_dir() else None
-        with tempfile.TemporaryDirectory(prefix="medx-", dir=folder) as temporary:
-            path = Path(temporary) / UPLOAD
+        with memory_folder() as folder:
+            path = folder / UPLOAD
             path.write_bytes(content)
             try:
                 return read_image(path, frame=frame)
             except InputError as error:
                 said = str(error).replace(str(path), "the file")
                 raise InputError(said, hint=error.hint) from None
+
+
+@contextmanager
+def memory_folder() -> Iterator[Path]:
+    """Yield a folder that is gone afterwards.
+
+    It is in memory where the system has such folders: a patient's image should meet no disc.
+    """
+    shared = Path("/dev/shm")
+    place = str(shared) if shared.is_dir() else None
+    with tempfile.TemporaryDirectory(prefix="medx-", dir=place) as temporary:
+        yield Path(temporary)
