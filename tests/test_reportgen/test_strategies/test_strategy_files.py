@@ -1,9 +1,10 @@
 """A user's own strategy: what a file may say, and where an error in it is."""
 
+import json
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from medx.core.errors import InputError, MedxError, UnknownNameError
@@ -141,6 +142,41 @@ def test_a_spoilt_file_is_a_strategy_or_one_clear_error(place, junk):
     except MedxError as error:
         told = str(error)
     assert told.startswith("t.md")
+
+
+@st.composite
+def section_entries(draw):
+    kind = draw(st.sampled_from(["text", "regions", "ranked"]))
+    if kind != "ranked":
+        return {"kind": kind}
+    fewest = draw(st.integers(1, 9))
+    return {"kind": kind, "min_entries": fewest, "max_entries": draw(st.integers(fewest, 9))}
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    st.lists(section_entries(), min_size=1, max_size=5),
+    st.sampled_from(["chest radiograph", "colon histology"]),
+    st.lists(st.sampled_from(["normal", "pneumonia", None]), max_size=4),
+    st.booleans(),
+)
+def test_the_mock_answers_any_strategy(
+    make_evidence, make_hits, make_request, entries, modality, labels, predicted
+):
+    front = {"name": "any", "sections": [{"name": f"part {n}", **e} for n, e in enumerate(entries)]}
+    strategy = parse_strategy(f"---\n{json.dumps(front)}\n---\nWrite.", "any.md")
+    changes = {} if predicted else {"prediction": None}
+    evidence = make_evidence(modality=modality, neighbours=make_hits(*labels), **changes)
+    request = replace(make_request(evidence), strategy=strategy)
+    first, second = (MockEngine(ReportConfig()).generate(request).text for _ in range(2))
+    answer = read_answer(first, strategy, evidence, schema=None)
+    assert answer.missing == []
+    assert first == second
+    for spec, section in zip(strategy.sections, answer.sections, strict=True):
+        if spec.kind is SectionKind.ranked:
+            assert spec.min_entries <= len(section.entries) <= spec.max_entries
 
 
 @pytest.mark.parametrize(
