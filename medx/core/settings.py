@@ -8,6 +8,8 @@
 ``MEDX_OFFLINE``     ``1`` never touches the network
 ``MEDX_PSEUDONYM_KEY``   secret behind patient pseudonyms (default: a file in the user's
                          configuration folder, ``$XDG_CONFIG_HOME/medx``)
+``MEDX_OPENAI_BASE_URL`` server that ``--engine openai`` asks, such as ``http://127.0.0.1:8000/v1``
+``MEDX_OPENAI_API_KEY``  its key; else ``OPENAI_API_KEY``
 ``MEDX_DICOMWEB_TOKEN``  bearer token for ``medx data import --dicomweb``
 """
 

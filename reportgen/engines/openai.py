@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -61,19 +60,20 @@ class OpenAIEngine(Engine):
         self._server = meet(self._link, config.model)
         self.model = self._server.model
         self.revision = self._server.revision
-        self.takes_system_prompt = self._server.family.system_turn
+        self.family = self._server.family
+        self.takes_system_prompt = self.family.system_turn
 
     def token_budget(self, strategy: Strategy) -> int:
         """Return the tokens of the answer plus those of thinking."""
         asked = self.config.max_new_tokens
-        return asked or strategy.max_new_tokens + self._server.family.thinking_tokens
+        return asked or strategy.max_new_tokens + self.family.thinking_tokens
 
     def prepare(self) -> None:
         """Say which model is asked and where images go."""
         address, key = self.address, self._link.key
         note(
             f"{self.model} at {address.base_url} ({address.source}), messages as "
-            f"{self._server.family.name}, {many(self.config.concurrency, 'request')} at a time"
+            f"{self.family.name}, {many(self.config.concurrency, 'request')} at a time"
         )
         if address.is_local:
             return
@@ -103,7 +103,8 @@ class OpenAIEngine(Engine):
             async with self._link.client(self.config.concurrency) as client:
                 await work_through(
                     len(requests),
-                    lambda position: self._answer(client, requests[position]),
+                    lambda position: self._body(requests[position]),
+                    lambda body: self._answer(client, body),
                     put,
                     concurrency=self.config.concurrency,
                 )
@@ -112,15 +113,24 @@ class OpenAIEngine(Engine):
         if self._repeated:
             note(f"{many(self._repeated, 'request')} had to be repeated")
 
+    def _body(self, request: GenerationRequest) -> dict[str, Any]:
+        if self._gone:  # it will not be sent
+            return {}
+        return build_body(request, self.family, model=self.model, seed=self.config.seed)
+
+    @property
+    def _gone(self) -> bool:
+        return self._unanswered >= max(SILENCE, self.config.concurrency)
+
     async def _answer(
-        self, client: httpx2.AsyncClient, request: GenerationRequest
+        self, client: httpx2.AsyncClient, body: dict[str, Any]
     ) -> Generation | MedxError:
-        if self._unanswered >= max(SILENCE, self.config.concurrency):
+        if self._gone or not body:
             return EngineError(
                 f"not asked: {self.address.base_url} answers no more", hint="go on with --resume"
             )
         try:
-            generation = await self._ask(client, request)
+            generation = await self._ask(client, body)
         except NoAnswerError as error:
             self._unanswered += 1
             return error
@@ -130,10 +140,7 @@ class OpenAIEngine(Engine):
         self._unanswered = 0
         return generation
 
-    async def _ask(self, client: httpx2.AsyncClient, request: GenerationRequest) -> Generation:
-        body = await asyncio.to_thread(
-            build_body, request, self._server.family, model=self.model, seed=self.config.seed
-        )
+    async def _ask(self, client: httpx2.AsyncClient, body: dict[str, Any]) -> Generation:
         if self._schema_refused:
             body.pop("response_format", None)
         started = time.perf_counter()
@@ -144,7 +151,7 @@ class OpenAIEngine(Engine):
                 raise self._server.explain(error) from None
             completion = await self._complete_freely(client, body, error)
         seconds = time.perf_counter() - started
-        return replace(read_generation(completion, self._server.family), seconds=seconds)
+        return replace(read_generation(completion, self.family), seconds=seconds)
 
     async def _complete(self, client: httpx2.AsyncClient, body: dict[str, Any]) -> Completion:
         return await self._link.exchange(client, CHAT, Completion.model_validate_json, body)

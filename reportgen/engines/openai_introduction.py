@@ -78,7 +78,7 @@ async def _list_models(link: Link, client: httpx2.AsyncClient, model: str | None
     try:
         return await link.exchange(client, "models", ModelList.model_validate_json)
     except NoAnswerError as error:
-        error.hint = f"start a server, or say where it is ({link.address.source} said there)"
+        error.hint = f"start a server, or give its --base-url (this is from {link.address.source})"
         raise
     except EngineError as error:
         if isinstance(error, StatusError) and error.status in (401, 403):

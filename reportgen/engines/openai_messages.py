@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import re
+import zlib
 from typing import Any
 
 from PIL import Image as PILImage
@@ -165,5 +166,6 @@ def _for_server(message: dict[str, Any]) -> dict[str, Any]:
 
 def _data_url(image: PILImage.Image) -> str:
     stream = io.BytesIO()
-    image.save(stream, "PNG", compress_level=1)
+    # Faster than zlib's default, and radiographs, which are noise to it, come out smaller.
+    image.save(stream, "PNG", compress_level=1, compress_type=zlib.Z_RLE)
     return f"data:image/png;base64,{base64.b64encode(stream.getvalue()).decode()}"

@@ -11,6 +11,7 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any, TypeVar
 
+P = TypeVar("P")
 T = TypeVar("T")
 
 #: Seconds that requests in flight get to close their connections after Ctrl-C.
@@ -65,16 +66,30 @@ def iterate_in_thread(
 
 async def work_through(
     count: int,
-    work: Callable[[int], Awaitable[T]],
+    prepare: Callable[[int], P],
+    work: Callable[[P], Awaitable[T]],
     put: Callable[[tuple[int, T]], None],
     *,
     concurrency: int,
 ) -> None:
-    """Call ``work`` for each position below ``count``, ``concurrency`` at a time, in this order."""
-    positions = iter(range(count))
+    """Call ``work`` on what ``prepare`` makes of each position, ``concurrency`` at a time.
+
+    Work begins in the order of the positions. ``prepare`` runs in threads, ahead of ``work``, so
+    that no place stands empty meanwhile.
+    """
+    ready: asyncio.Queue[tuple[int, asyncio.Task[P]]] = asyncio.Queue(maxsize=concurrency)
+    left = count
+
+    async def feeder() -> None:
+        for position in range(count):
+            task = asyncio.create_task(asyncio.to_thread(prepare, position))
+            await ready.put((position, task))
 
     async def worker() -> None:
-        for position in positions:
-            put((position, await work(position)))
+        nonlocal left
+        while left > 0:
+            left -= 1
+            position, prepared = await ready.get()
+            put((position, await work(await prepared)))
 
-    await asyncio.gather(*(worker() for _ in range(min(concurrency, count))))
+    await asyncio.gather(feeder(), *(worker() for _ in range(concurrency)))

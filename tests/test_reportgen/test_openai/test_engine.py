@@ -78,7 +78,7 @@ def test_a_server_that_is_down_is_an_error_at_once(make_engine):
         pass
     with pytest.raises(EngineError, match="no answer from") as caught:
         make_engine(server)
-    assert caught.value.hint == "start a server, or say where it is (--base-url said there)"
+    assert caught.value.hint == "start a server, or give its --base-url (this is from --base-url)"
 
 
 def test_the_first_medgemma_gets_a_system_turn_and_text_before_the_image(make_engine, make_request):

@@ -226,9 +226,10 @@ def test_a_server_that_is_gone_is_not_asked_for_ever(concurrency, asked, make_en
         answers = dict(engine.generate_all([make_request()] * 20))
     assert sorted(answers) == list(range(20))
     assert len(server.bodies) <= asked
-    reasons = [str(answers[i]) for i in range(20)]
-    assert all(reason.startswith("no answer from http://127") for reason in reasons[:4])
-    assert all(reason.startswith("not asked: http://127") for reason in reasons[asked:])
+    starts = [str(answers[i]).split(" http")[0] for i in range(20)]
+    assert starts == ["no answer from"] * len(server.bodies) + ["not asked:"] * (
+        20 - len(server.bodies)
+    )
     assert answers[19].hint == "go on with --resume"
 
 
