@@ -2,11 +2,13 @@ import json
 import shutil
 import socket
 from dataclasses import replace
+from typing import Annotated
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image as PILImage
+from pydantic import BaseModel, StringConstraints
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from medx.core.errors import EngineError, WeightsUnavailableError
@@ -192,9 +194,10 @@ def test_an_empty_answer_is_a_failure(tiny_medgemma, tmp_path, make_request):
 
 
 def test_thinking_gets_tokens_on_top_of_the_answer(v1, v1_5, strategies, tiny_medgemma):
-    assert v1.token_budget(strategies["concise"]) == 200
-    assert v1_5.token_budget(strategies["differential"]) == 2000
-    assert open_engine(tiny_medgemma, max_new_tokens=7).token_budget(strategies["concise"]) == 7
+    concise = strategies["concise"]
+    assert v1.token_budget(concise) == concise.max_new_tokens
+    assert v1_5.token_budget(concise) == concise.max_new_tokens + 1500
+    assert open_engine(tiny_medgemma, max_new_tokens=7).token_budget(concise) == 7
 
 
 def test_another_architecture_is_refused(tiny_medgemma, tmp_path):
@@ -207,3 +210,30 @@ def test_another_architecture_is_refused(tiny_medgemma, tmp_path):
 def test_asked_for_and_not_at_hand_is_an_error():
     with pytest.raises(WeightsUnavailableError, match="offline"):
         MedGemmaEngine(ReportConfig(model="google/medgemma-4b-it"))
+
+
+class Verdict(BaseModel):
+    text: Annotated[str, StringConstraints(min_length=1, max_length=6)]
+    certain: bool
+
+
+def test_json_begins_after_a_thought(tiny_medgemma, tmp_path, make_request):
+    biases = [(["<unused94>"], 1e3), (["<unused94>", "h"], 2e3), (["h", "<unused95>"], 2e3)]
+    folder = forced(tiny_medgemma, tmp_path, biases)
+    request = make_request(schema=Verdict, max_new_tokens=60)
+    thinks = open_engine(folder, model="google/medgemma-1.5-4b-it").generate(request)
+    Verdict.model_validate_json(thinks.text)
+    at_once = open_engine(folder).generate(request)  # the first generation does not think
+    Verdict.model_validate_json(at_once.text)
+    assert thinks.tokens != at_once.tokens
+
+
+def test_json_begins_at_once_when_no_thought_is_opened(v1_5, make_request):
+    Verdict.model_validate_json(v1_5.generate(make_request(schema=Verdict, max_new_tokens=60)).text)
+
+
+def test_a_thought_that_never_ends_is_no_json(tiny_medgemma, tmp_path, make_request):
+    folder = forced(tiny_medgemma, tmp_path, [(["<unused94>"], 1e3)])
+    engine = open_engine(folder, model="google/medgemma-1.5-4b-it")
+    answers = engine.generate_all([make_request(schema=Verdict)] * 2)
+    assert ["still thinking after 20 tokens" in str(answer) for _, answer in answers] == [True] * 2

@@ -64,6 +64,29 @@ def test_the_hub_cache_is_searched_in_order(in_cache):
     assert weights.revision == f"hub:{COMMIT}"
 
 
+def test_a_revision_may_be_asked_for(in_cache, hub_cache):
+    folder = in_cache("someone/their-model")
+    (hub_cache / "models--someone--their-model" / "refs" / "v2").write_text(COMMIT)
+    for revision in (COMMIT, "v2", "main"):
+        weights = find_weights(f"someone/their-model@{revision}")
+        assert (weights.model, weights.folder) == ("someone/their-model", folder)
+        assert weights.revision == f"hub:{COMMIT}"
+
+
+def test_another_revision_than_the_one_asked_for_is_not_taken(in_cache):
+    in_cache("google/medgemma-4b-it")
+    asked = "google/medgemma-4b-it@" + "f" * 40
+    with pytest.raises(WeightsUnavailableError, match="not in the hub cache") as caught:
+        find_weights(asked)
+    assert f"--revision {'f' * 40} --local-dir DIR" in caught.value.hint
+
+
+@pytest.mark.parametrize("model", ["a/b@", "a/b@x y", "a@b", "@main"])
+def test_a_revision_needs_a_hub_id_and_a_name(model):
+    with pytest.raises(InputError, match="neither a folder nor a hub id"):
+        find_weights(model)
+
+
 def test_a_half_downloaded_model_is_not_taken(in_cache):
     (in_cache(MODELS[1]) / "model.safetensors").unlink()
     with pytest.raises(WeightsUnavailableError, match=r"medgemma-4b-it: no model\.safetensors"):
@@ -112,9 +135,10 @@ def test_what_is_neither_folder_nor_id_is_refused():
         find_weights("../weights")
 
 
-def test_offline_the_error_explains_step_by_step():
+@pytest.mark.parametrize("model", ["google/medgemma-4b-it", "google/medgemma-27b-it", "a/b@v2"])
+def test_offline_the_error_explains_step_by_step(model):
     with pytest.raises(WeightsUnavailableError, match="the network is off limits") as caught:
-        fetch_weights("google/medgemma-4b-it")
+        fetch_weights(model)
     for step in ("accept the terms", "hf auth login", "--local-dir", "--weights", "--engine mock"):
         assert step in caught.value.hint
 
