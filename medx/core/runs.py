@@ -177,8 +177,9 @@ def _claim_stamped(folder: Path) -> Path:
 
 
 def _sub_commands() -> list[str]:
-    # config.yaml holds the settings; an argument here could be a path, which names a user.
-    return [arg for arg in sys.argv[1:3] if re.fullmatch(r"[a-z]+(-[a-z]+)*", arg)]
+    # config.yaml holds the settings; an argument here could be a path, which names a person.
+    words = sys.argv[1:2] if sys.argv[1:2] == ["case"] else sys.argv[1:3]
+    return [arg for arg in words if re.fullmatch(r"[a-z]+(-[a-z]+)*", arg)]
 
 
 def _git_state() -> str | None:

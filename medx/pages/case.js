@@ -1,12 +1,18 @@
-"use strict";
-(() => {
-  const $ = (id) => document.getElementById(id);
-  const stage = $("stage"), own = $("own"), other = $("other"), root = document.documentElement;
+// A case to look at: image, heat-map, similar cases, and links from words to their evidence.
+
+let started = 0;
+
+/** Make a case in `container` usable; returns what ends it. */
+export function startCase(container) {
+  const $ = (id) => container.querySelector(`[id="${id}"]`);
+  const stage = $("stage"), own = $("own"), other = $("other");
+  const windowing = container.querySelector("#windowing");
+  windowing.id = `windowing-${++started}`;
   const sheets = [own, other].map((pane) => pane.querySelector(".sheet"));
   const bases = sheets.map((sheet) => sheet.querySelector(".base"));
   const map = stage.querySelector(".map"), peak = stage.querySelector(".peak");
   const sliders = { opacity: $("opacity"), width: $("width"), level: $("level") };
-  const buttons = Object.fromEntries([...document.querySelectorAll("[data-do]")].map((b) => [b.dataset.do, b]));
+  const buttons = Object.fromEntries([...container.querySelectorAll("[data-do]")].map((b) => [b.dataset.do, b]));
   const view = { zoom: 1, x: 0, y: 0 }; // x and y: shift as shares of a pane
   let invert = false, dragSetsWindow = false, shownOpacity = 50;
 
@@ -32,12 +38,12 @@
     let slope = 255 / width, intercept = 0.5 - level / width;
     if (width === 255 && level === 128) intercept = 0; // untouched pixels stay what they are
     if (invert) { slope = -slope; intercept = 1 - intercept; }
-    for (const part of document.querySelectorAll("#windowing feComponentTransfer > *")) {
+    for (const part of windowing.querySelectorAll("feComponentTransfer > *")) {
       part.setAttribute("slope", slope);
       part.setAttribute("intercept", intercept);
     }
     const plain = slope === 1 && intercept === 0;
-    bases.forEach((base) => { base.style.filter = plain ? "" : "url(#windowing)"; });
+    bases.forEach((base) => { base.style.filter = plain ? "" : `url(#${windowing.id})`; });
     $("width-value").textContent = width;
     $("level-value").textContent = level;
     buttons.invert.setAttribute("aria-pressed", String(invert));
@@ -107,7 +113,7 @@
     $("other-tag").textContent = `${item.id}: ${card.querySelector(".label").textContent}`;
     other.hidden = false;
     $("close").hidden = false;
-    for (const one of document.querySelectorAll("[data-compare]")) one.setAttribute("aria-pressed", String(one === card));
+    for (const one of container.querySelectorAll("[data-compare]")) one.setAttribute("aria-pressed", String(one === card));
     bases[1].decode().then(draw, draw);
     draw();
   }
@@ -115,11 +121,11 @@
   function endComparison() {
     other.hidden = true;
     $("close").hidden = true;
-    for (const one of document.querySelectorAll("[data-compare]")) one.setAttribute("aria-pressed", "false");
+    for (const one of container.querySelectorAll("[data-compare]")) one.setAttribute("aria-pressed", "false");
     draw();
   }
 
-  for (const card of document.querySelectorAll("[data-compare]:not(:disabled)")) {
+  for (const card of container.querySelectorAll("[data-compare]:not(:disabled)")) {
     card.addEventListener("click", () => {
       if (card.getAttribute("aria-pressed") === "true") { endComparison(); return; }
       compare(card);
@@ -181,12 +187,12 @@
   let dim = 0;
   function light(targets) {
     clearTimeout(dim);
-    for (const lit of document.querySelectorAll(".lit")) lit.classList.remove("lit");
+    for (const lit of container.querySelectorAll(".lit")) lit.classList.remove("lit");
     for (const target of targets) target.classList.add("lit");
     dim = setTimeout(() => targets.forEach((target) => target.classList.remove("lit")), 4000);
   }
-  for (const link of document.querySelectorAll("[data-goto]")) {
-    const target = document.getElementById(link.dataset.goto);
+  for (const link of container.querySelectorAll("[data-goto]")) {
+    const target = $(link.dataset.goto);
     if (!target) {
       link.title = "not in the evidence";
       link.removeAttribute("href");
@@ -208,14 +214,26 @@
     });
   }
 
-  $("theme").addEventListener("click", () => {
-    const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
-    root.dataset.theme = dark ? "light" : "dark";
-  });
-  addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((part) => { part.open = true; }));
+  const openOrigin = () => { $("origin").open = true; };
+  addEventListener("beforeprint", openOrigin);
   for (const slider of Object.values(sliders)) if (slider) slider.addEventListener("input", shade);
-  new ResizeObserver(draw).observe(stage);
+  const resized = new ResizeObserver(draw);
+  resized.observe(stage);
   bases.forEach((base) => base.addEventListener("load", draw));
   shade();
   draw();
-})();
+  return () => {
+    clearTimeout(dim);
+    resized.disconnect();
+    removeEventListener("beforeprint", openOrigin);
+  };
+}
+
+/** Let a button switch between light and dark; the system's choice comes first. */
+export function startTheme(button) {
+  const root = document.documentElement;
+  button.addEventListener("click", () => {
+    const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+    root.dataset.theme = dark ? "light" : "dark";
+  });
+}
