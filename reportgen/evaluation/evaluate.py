@@ -23,6 +23,7 @@ from reportgen.evaluation.images import (
     groups,
     predicted_classes,
     predictions,
+    say_chosen,
     split,
 )
 from reportgen.evaluation.measuring import Known, measure
@@ -119,6 +120,7 @@ def evaluate_reports(
         notes=[
             *notes,
             *left_out,
+            *say_chosen(truth, ids),
             *truth.notes,
             *say_notes(runs, [*engines, *baselines], known, lacking),
             *untested,

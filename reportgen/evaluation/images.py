@@ -78,3 +78,16 @@ def split(truth: Truth, ids: Sequence[str]) -> str:
     """Return the splits that images are of."""
     found = sorted({truth.of(image_id).split or "unknown" for image_id in ids})
     return " and ".join(found)
+
+
+def say_chosen(truth: Truth, ids: Sequence[str]) -> list[str]:
+    """Say when the images are but a choice of their splits."""
+    splits = {truth.of(image_id).split for image_id in ids} - {None}
+    available = sum(image.split in splits for image in truth.images.values())
+    if available <= len(ids):
+        return []
+    return [
+        f"{len(ids)} of the {available} images of {split(truth, ids)}: `medx report generate` "
+        "chooses normals, positives and the classifier's mistakes in equal parts, so figures are "
+        "of this choice and not of the split"
+    ]

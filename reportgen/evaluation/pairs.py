@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import NamedTuple
@@ -11,6 +12,7 @@ import numpy as np
 from medx.core.bootstrap import Bootstrap
 from medx.core.paired_tests import (
     BOOTSTRAP,
+    EXACT,
     Difference,
     bootstrap_p_value,
     compare_accuracy,
@@ -28,6 +30,13 @@ READING = Reading.possible
 AGREEMENT, FINDING_F1 = "label agreement", "finding F1"
 #: The counts that the F1 is made of.
 KEY = f"findings {READING.name}"
+
+
+#: Below this people call a difference significant.
+LEVEL = 0.05
+
+#: First, second, statistic, images, what was found.
+_Found = tuple[Subject, Subject, str, int, Difference]
 
 
 class Measured(NamedTuple):
@@ -48,9 +57,9 @@ def paired_tests(
         how: What was resampled.
 
     Returns:
-        Tests with Holm's correction over all of them, and why pairs were left out.
+        Tests with Holm's correction, and what has to be known of them.
     """
-    found: list[tuple[Subject, Subject, str, int, Difference]] = []
+    found: list[_Found] = []
     notes = []
     for first, second, statistics in _pairs(measured):
         asked = zip(first.subject.asked, second.subject.asked, strict=True)
@@ -66,7 +75,7 @@ def paired_tests(
             notes.append(f"no test of {names} in {FINDING_F1}: not of the same images")
         elif scored := _finding_f1(first, second, how):
             found.append((first.subject, second.subject, FINDING_F1, len(rows), scored))
-    adjusted = holm([difference.p_value for *_, difference in found])
+    adjusted = _adjust(found)
     tests = [
         PairedTest(
             first=first.name,
@@ -82,7 +91,29 @@ def paired_tests(
         )
         for (first, second, statistic, images, difference), p in zip(found, adjusted, strict=True)
     ]
-    return tests, list(dict.fromkeys(notes))
+    return tests, list(dict.fromkeys([*notes, *_say_floor(found, how)]))
+
+
+def _say_floor(found: Sequence[_Found], how: Bootstrap) -> list[str]:
+    """Say when too few resamples hide any difference between that many contenders."""
+    drawn = any(difference.method != EXACT for *_, difference in found)
+    most = max(Counter(first.kind for first, *_ in found).values(), default=0)
+    if not drawn or most * 2 / (how.resamples + 1) < LEVEL:
+        return []
+    return [
+        f"{how.resamples} resamples are too few for {most} tests: no corrected p-value of a "
+        f"bootstrap can be below {LEVEL}; take more --resamples"
+    ]
+
+
+def _adjust(found: Sequence[_Found]) -> list[float]:
+    """Correct among engines, and against baselines, each for how many tests there are."""
+    adjusted = [1.0] * len(found)
+    for kind in Kind:
+        own = [i for i, (first, *_) in enumerate(found) if first.kind is kind]
+        for i, p in zip(own, holm([found[i][-1].p_value for i in own]), strict=True):
+            adjusted[i] = p
+    return adjusted
 
 
 def _pairs(measured: Sequence[Measured]) -> Iterator[tuple[Measured, Measured, tuple[str, ...]]]:

@@ -175,7 +175,9 @@ class PairedTest(Value):
     images: int
     difference: Interval
     p_value: float
-    p_adjusted: float = Field(description="By Holm (1979), over all tests here.")
+    p_adjusted: float = Field(
+        description="By Holm (1979), over the tests among engines, or over those against baselines."
+    )
     method: str
     only_first: int | None = Field(description="Images that the first alone got right.")
     only_second: int | None = Field(description="Images that the second alone got right.")

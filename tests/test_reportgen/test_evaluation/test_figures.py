@@ -211,6 +211,13 @@ def test_paired_tests_are_exact_on_labels_and_corrected(four):
     assert all(t.p_adjusted >= t.p_value for t in tests)
 
 
+def test_too_few_resamples_for_that_many_tests_are_told(four):
+    run = four.run("a", TRUE_REPORTS)
+    told = four.evaluate(run, resamples=200).notes
+    assert not any("resamples are too few" in note for note in told)
+    assert any("resamples are too few" in note for note in four.evaluate(run, resamples=40).notes)
+
+
 def test_patients_are_resampled_whole(runs):
     for i in range(12):
         label = "pneumonia" if i % 2 else "normal"
