@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from markupsafe import Markup
 
 from medx.case.pictures import LARGEST, LARGEST_NEIGHBOUR, map_layer, png
 from medx.case.study import Study
 from medx.case.words import call_line, likeness_line, neighbours_line, set_line, threshold_line
-from medx.core.pages import data_uri, page_environment
+from medx.core.pages import data_uri, page_environment, render_page
 from medx.core.values import Hit, Prediction
 from reportgen.agreement.results import Verdict
 from reportgen.evidence import positive_label
@@ -24,6 +25,8 @@ from reportgen.page_views import describe_claim
 SHOWN_CLASSES = 12
 #: An image with no longer side is shown with its pixels as squares.
 SMALL = 256
+#: What starts ``case.js`` in a file of its own.
+START = "\nstartCase(document.body);\nstartTheme(document.getElementById('theme'));\n"
 SIGNS = {Verdict.agree: "✓", Verdict.contradict: "✗", Verdict.unsupported: "?"}
 
 
@@ -54,18 +57,54 @@ class Neighbour:
     picture: str | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Offer:
+    """A form that a case can be had in.
+
+    Args:
+        needs_study: True when the DICOM file has to be sent along.
+        lacking: Why it cannot be had; None where it can.
+    """
+
+    name: str
+    title: str
+    needs_study: bool
+    lacking: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Served:
+    """What a server can do with a case."""
+
+    strategies: Sequence[str]
+    exports: Sequence[Offer]
+
+
 def render_case(study: Study) -> str:
     """Return the page: no other file, no request, and only its own script may run."""
-    result, environment = study.result, page_environment()
-    evidence = result.report.items if result.report else []
     style = _source("style.css") + _source("case.css")
-    script = _source("case.js")
-    height, width = study.pixels.shape[:2]
-    return environment.get_template("case.html.j2").render(
-        case=result,
+    script = _source("case.js") + START
+    return render_page(
+        "case.html.j2",
         style=Markup(style),
         script=Markup(script),
         policy=content_policy(style, script),
+        served=None,
+        **_shown(study),
+    )
+
+
+def render_view(study: Study, served: Served) -> str:
+    """Return what the page shows of a case, for a page that has style and script already."""
+    return render_page("case_view.html.j2", served=served, **_shown(study))
+
+
+def _shown(study: Study) -> dict[str, Any]:
+    result = study.result
+    evidence = result.report.items if result.report else []
+    height, width = study.pixels.shape[:2]
+    return dict(
+        case=result,
         picture=data_uri(png(study.pixels, largest=LARGEST)),
         shrunk=max(height, width) > LARGEST,
         small=max(height, width) <= SMALL,

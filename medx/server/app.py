@@ -17,7 +17,15 @@ from medx.server.kept import KeptCases
 from medx.server.models import Models
 from medx.server.monitoring import Counting, Monitor
 from medx.server.problems import NotReady, register_problems
-from medx.server.routes import operations, prediction, searching, studying
+from medx.server.routes import (
+    browsing,
+    cases,
+    operations,
+    page,
+    prediction,
+    searching,
+    studying,
+)
 from medx.server.uploads import Uploads
 
 
@@ -88,8 +96,8 @@ def create_app(config: ServeConfig, open_bench: Callable[[], Workbench]) -> Fast
         redoc_url=None,
     )
     app.state.server = server
-    for router in (operations.router, prediction.router, searching.router, studying.router):
-        app.include_router(router)
+    for routes in (operations, prediction, searching, studying, browsing, cases, page):
+        app.include_router(routes.router)
     register_problems(app)
     app.add_middleware(Counting, monitor=server.monitor)
     app.add_middleware(Guard, config=config)

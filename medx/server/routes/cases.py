@@ -1,0 +1,50 @@
+"""Cases of the last minutes: how they look, and how they are taken along."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any
+
+from fastapi import APIRouter, File, Path, Request, Response, UploadFile
+from fastapi.responses import HTMLResponse
+
+from medx.case.page import Served, render_view
+from medx.server.exporting import export_case, offers
+from medx.server.problems import Problem
+from medx.server.routes.common import PROBLEMS, server_of
+from reportgen.strategies import STRATEGIES
+
+_MORE: dict[int | str, dict[str, Any]] = {
+    404: {"model": Problem, "description": "No such case, or it was dropped."},
+    501: {"model": Problem, "description": "The form needs packages that are not installed."},
+}
+
+router = APIRouter(tags=["case"], responses=PROBLEMS | _MORE)
+
+CaseId = Annotated[str, Path(max_length=64)]
+
+
+@router.get("/cases/{case_id}/view", response_class=HTMLResponse)
+async def view(request: Request, case_id: CaseId) -> HTMLResponse:
+    """Return a case as a part of a page, with its pictures in it."""
+    study = server_of(request).kept.get(case_id)
+    served = Served(strategies=list(STRATEGIES), exports=offers(study))
+    part = await asyncio.to_thread(render_view, study, served)
+    return HTMLResponse(part)
+
+
+@router.post("/cases/{case_id}/exports/{form}", response_class=Response)
+async def export(
+    request: Request,
+    case_id: CaseId,
+    form: Annotated[str, Path(max_length=32)],
+    file: Annotated[
+        UploadFile | None, File(description="The uploaded DICOM file, for DICOM forms.")
+    ] = None,
+) -> Response:
+    """Return a case as pdf, fhir, dicom-sr, dicom-sc, dicom-pdf, html, md, case-json, case-html."""
+    study = server_of(request).kept.get(case_id)
+    source = None if file is None else await file.read()
+    made = await asyncio.to_thread(export_case, study, form, source)
+    headers = {"Content-Disposition": f'attachment; filename="{made.name}"'}
+    return Response(made.content, media_type=made.media_type, headers=headers)
