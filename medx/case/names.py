@@ -18,7 +18,15 @@ def name_images(paths: Sequence[Path]) -> list[str]:
     for number, path in enumerate(paths, start=1):
         named = name_files(path, [path])
         names.append(f"image-{number}" if named.hidden else path.stem)
-    shared = {name for name, count in Counter(names).items() if count > 1}
-    return [
-        f"{name}-{number}" if name in shared else name for number, name in enumerate(names, start=1)
-    ]
+    counts = Counter(names)
+    taken = {name for name, count in counts.items() if count == 1}
+    return [name if counts[name] == 1 else _free(name, n, taken) for n, name in enumerate(names, 1)]
+
+
+def _free(name: str, number: int, taken: set[str]) -> str:
+    """Return a name with a number that no other has, and take it."""
+    made = f"{name}-{number}"
+    while made in taken:
+        made += "-other"
+    taken.add(made)
+    return made

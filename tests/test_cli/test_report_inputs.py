@@ -134,12 +134,13 @@ def test_several_images_in_a_file_are_said(generate, two_class, tmp_path):
 
 
 def test_files_of_one_name_get_names_of_their_own(generate, two_class, tmp_path):
-    images = sorted((two_class / "images").glob("test-*.png"))[:2]
-    for folder, image in zip("ab", images, strict=True):
-        (tmp_path / folder).mkdir()
-        shutil.copy(image, tmp_path / folder / "film.png")
-    done = generate(tmp_path / "a" / "film.png", tmp_path / "b" / "film.png", "--allow-unlike")
-    assert ids(done) == ["film-1", "film-2"]
+    images = sorted((two_class / "images").glob("test-*.png"))[:3]
+    paths = [tmp_path / "a" / "film.png", tmp_path / "b" / "film.png", tmp_path / "film-2.png"]
+    for path, image in zip(paths, images, strict=True):
+        path.parent.mkdir(exist_ok=True)
+        shutil.copy(image, path)
+    done = generate(*paths, "--allow-unlike")
+    assert ids(done) == ["film-1", "film-2-other", "film-2"]
 
 
 def test_a_users_own_strategy_writes_under_its_name(generate, two_class, tmp_path):

@@ -271,18 +271,18 @@ def test_few_of_many_images_are_in_memory_at_once(scripted, concise, make_eviden
 
     def stream():
         nonlocal most
-        for number in range(600):
+        for number in range(400):
             evidence = make_evidence(image_id=str(number), prediction=None, neighbours=[])
             item = ReportItem(evidence=evidence, pixels=np.zeros((4, 4), np.uint8))
             alive.append(weakref.ref(item))
             most = max(most, sum(ref() is not None for ref in alive))
             yield item
 
-    result = generate_reports(stream(), concise, scripted(), tmp_path, total=600)
-    assert len(result.reports) == 600
+    result = generate_reports(stream(), concise, scripted(), tmp_path, total=400)
+    assert len(result.reports) == 400
     assert most <= 2 * MOST_REPORTS + 2
-    assert result.pages == 24
-    assert (tmp_path / "reports-24.html").is_file()
+    assert result.pages == 16
+    assert (tmp_path / "reports-16.html").is_file()
     shorter = generate_reports(
         [ReportItem(evidence=make_evidence(), pixels=np.zeros((4, 4), np.uint8))],
         concise, scripted(), tmp_path,
