@@ -8,12 +8,10 @@ from pathlib import Path
 
 from medx.core.console import warn
 from medx.core.errors import DataUnavailableError, InputError, UnknownNameError
-from medx.core.words import many
 from medx.datasets.catalog import load_dataset
-from medx.datasets.importers.sheets import Row, read_sheet
 from medx.datasets.manifest import Dataset, Record
 from reportgen.evaluation.config import EvaluateConfig
-from reportgen.item import file_stem
+from reportgen.evaluation.truth_files import check_about, read_folder, read_rows
 from reportgen.labels import normal_label
 
 #: Columns of a manifest that hold reference reports, the first that is there.
@@ -141,8 +139,8 @@ def _cell(record: Record, column: str) -> str | None:
 
 
 def _with_labels(truth: Truth, path: Path, ids: Sequence[str]) -> Truth:
-    rows = _read_rows(path, "label")
-    _check_about(path, rows, ids)
+    rows = read_rows(path, "label")
+    check_about(path, rows, ids)
     images = {name: replace(image, label=None) for name, image in truth.images.items()}
     for name, row in rows.items():
         images[name] = replace(
@@ -164,8 +162,8 @@ def _with_labels(truth: Truth, path: Path, ids: Sequence[str]) -> Truth:
 
 
 def _with_references(truth: Truth, path: Path, ids: Sequence[str]) -> Truth:
-    rows = _read_folder(path, ids) if path.is_dir() else _read_rows(path, "text", "report")
-    _check_about(path, rows, ids)
+    rows = read_folder(path, ids) if path.is_dir() else read_rows(path, "text", "report")
+    check_about(path, rows, ids)
     images = {name: replace(image, reference=None) for name, image in truth.images.items()}
     for name, row in rows.items():
         images[name] = replace(
@@ -174,41 +172,3 @@ def _with_references(truth: Truth, path: Path, ids: Sequence[str]) -> Truth:
             **{key: row[key] for key in ("group", "split") if key in row},
         )
     return replace(truth, images=images, references_from=path.name)
-
-
-def _read_rows(path: Path, *wanted: str) -> dict[str, Row]:
-    columns, rows = read_sheet(path)
-    if "id" not in columns or not set(wanted) & set(columns):
-        raise InputError(f"{path} needs the columns id and {' or '.join(wanted)}")
-    by_id = {row["id"]: row for row in rows.values() if "id" in row}
-    named = sum("id" in row for row in rows.values())
-    if len(by_id) < named:
-        raise InputError(
-            f"{path} repeats {many(named - len(by_id), 'id')}", hint="one row an image"
-        )
-    return by_id
-
-
-def _read_folder(folder: Path, ids: Sequence[str]) -> dict[str, Row]:
-    by_stem = {file_stem(name): name for name in ids}
-    rows: dict[str, Row] = {}
-    for path in sorted(folder.rglob("*.txt")):
-        name = path.relative_to(folder).with_suffix("").as_posix()
-        try:
-            rows[by_stem.get(name, name)] = {"text": path.read_text(encoding="utf-8-sig").strip()}
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"cannot read the reference report {path}: {error}") from error
-    if not rows:
-        raise InputError(f"{folder} holds no reference report", hint="one <image id>.txt an image")
-    return rows
-
-
-def _check_about(path: Path, rows: Mapping[str, Row], ids: Sequence[str]) -> None:
-    known = sum(name in rows for name in ids)
-    if known == 0:
-        raise InputError(
-            f"{path} is about none of the images reported on",
-            hint=f"ids must be those of the reports, such as {ids[0]!r}",
-        )
-    if known < len(ids):
-        warn(f"{path.name} says nothing of {many(len(ids) - known, 'image')} of {len(ids)}")
