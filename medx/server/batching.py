@@ -59,13 +59,18 @@ class MicroBatcher(Generic[Item, Result]):
         self._task = asyncio.create_task(self._run(), name=self.name)
 
     async def stop(self) -> None:
-        """Finish the batch at work and give up what waits."""
+        """Give up the batch at work and what waits."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         while not self._waiting.empty():
             self._waiting.get_nowait().answer.cancel()
         self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def check_room(self) -> None:
+        """Raise ``Busy`` when ``queue_limit`` items wait already."""
+        if self._waiting.full():
+            raise Busy(self.name)
 
     async def submit(self, item: Item) -> Result:
         """Return the result of one item.
@@ -74,11 +79,9 @@ class MicroBatcher(Generic[Item, Result]):
             Busy: When ``queue_limit`` items wait already.
             Exception: What ``work`` raised.
         """
+        self.check_room()
         waiting: _Waiting[Item, Result] = _Waiting(item)
-        try:
-            self._waiting.put_nowait(waiting)
-        except asyncio.QueueFull:
-            raise Busy(self.name) from None
+        self._waiting.put_nowait(waiting)
         return await waiting.answer
 
     async def _run(self) -> None:
@@ -96,6 +99,10 @@ class MicroBatcher(Generic[Item, Result]):
         items = [waiting.item for waiting in batch]
         try:
             results = await loop.run_in_executor(self._thread, self._work, items)
+        except asyncio.CancelledError:
+            for waiting in batch:
+                waiting.answer.cancel()
+            raise
         except Exception as error:  # it belongs to those who asked, the next batch may be fine
             if len(batch) > 1:  # one bad item must fail alone
                 for waiting in batch:

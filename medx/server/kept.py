@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
 from collections import OrderedDict
@@ -9,8 +10,8 @@ from collections import OrderedDict
 from medx.case.study import Study
 from medx.core.errors import UnknownNameError
 
-#: Cases kept, and for how many seconds.
-MOST, SECONDS = 32, 900.0
+#: Cases kept, the bytes of their pictures, and for how many seconds.
+MOST, MOST_BYTES, SECONDS = 32, 1 << 29, 900.0
 
 
 class KeptCases:
@@ -20,12 +21,12 @@ class KeptCases:
         self._cases: OrderedDict[str, tuple[float, Study]] = OrderedDict()
 
     def keep(self, study: Study) -> str:
-        """Keep a case for a while; return its id."""
-        self._drop_old()
+        """Keep a case for a while; return its id. Needs a running event loop."""
         case_id = secrets.token_urlsafe(16)
         self._cases[case_id] = (time.monotonic(), study)
-        if len(self._cases) > MOST:
+        while len(self._cases) > 1 and (len(self._cases) > MOST or self._bytes() > MOST_BYTES):
             self._cases.popitem(last=False)
+        asyncio.get_running_loop().call_later(SECONDS + 1, self._drop_old)
         return case_id
 
     def get(self, case_id: str) -> Study:
@@ -45,3 +46,10 @@ class KeptCases:
         oldest = time.monotonic() - SECONDS
         while self._cases and next(iter(self._cases.values()))[0] < oldest:
             self._cases.popitem(last=False)
+
+    def _bytes(self) -> int:
+        return sum(
+            picture.nbytes
+            for _, study in self._cases.values()
+            for picture in (study.pixels, *study.pictures.values())
+        )

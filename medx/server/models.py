@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import io
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,15 +15,18 @@ from PIL import Image as PILImage
 from medx.case.cases import Case
 from medx.case.study import Study
 from medx.case.workbench import Workbench
+from medx.core.errors import DataUnavailableError, MedxError, UnknownNameError
 from medx.core.images import Image, Pixels
 from medx.core.values import Prediction
+from medx.datasets.manifest import Dataset
 from medx.server.batching import MicroBatcher
 from medx.server.config import ServeConfig
 from medx.server.monitoring import Monitor
 from medx.server.uploads import UPLOAD
+from medx.server.workers import Workers
 from reportgen.strategies.load import load_strategy
 from retrieval.config import SearchConfig
-from retrieval.search.parts import ReadQuery, read_query
+from retrieval.search.parts import read_query
 from retrieval.search.pictures import read_images
 from retrieval.search.query import Query
 from retrieval.search.results import SearchResult
@@ -31,10 +35,12 @@ from retrieval.search.search import search_read
 #: Cases take seconds to minutes: more than these wait in vain.
 CASES_WAITING = 8
 
+_log = logging.getLogger("medx.server")
+
 
 @dataclass(frozen=True, eq=False)
 class _Asked:
-    query: ReadQuery
+    query: Query
     config: SearchConfig
 
 
@@ -52,10 +58,15 @@ class Models:
         bench: Everything loaded.
         config: Sizes and limits.
         monitor: Told how large batches were.
+        workers: Threads that read archived images.
     """
 
-    def __init__(self, bench: Workbench, config: ServeConfig, monitor: Monitor) -> None:
+    def __init__(
+        self, bench: Workbench, config: ServeConfig, monitor: Monitor, workers: Workers
+    ) -> None:
         self.bench, self.config, self._monitor = bench, config, monitor
+        self._workers = workers
+        self._opened: dict[str, Dataset] = {}
         # Drawing a heat-map hooks into the network: it has one of its own.
         self._reader = replace(bench, classifier=copy.deepcopy(bench.classifier))
         size, limit = config.batch_size, config.queue_limit
@@ -89,9 +100,12 @@ class Models:
 
     async def search(self, query: Query, config: SearchConfig) -> SearchResult:
         """Return the images that fit a query best."""
-        read = await asyncio.to_thread(read_query, self.bench.gallery.index, query, config)
-        answer = self._search.submit(_Asked(read, config))
+        answer = self._search.submit(_Asked(query, config))
         return await asyncio.wait_for(answer, self.config.timeout_s)
+
+    def check_room(self) -> None:
+        """Raise ``Busy`` when a case would wait in vain."""
+        self._study.check_room()
 
     async def study(
         self, image: Image, *, strategy: str | None, told: Callable[[str], None]
@@ -106,13 +120,31 @@ class Models:
         answer = self._study.submit(_CaseAsked(image.pixels, strategy, told))
         return await asyncio.wait_for(answer, self.config.report_timeout_s)
 
-    def picture(self, item_id: str, longest: int) -> bytes:
+    async def picture(self, item_id: str, longest: int) -> bytes:
         """Return an indexed image as PNG, no side longer than ``longest`` pixels.
 
         Raises:
             UnknownNameError: When the index holds no such image.
+            DataUnavailableError: When its file is gone, or another one.
         """
-        (pixels,) = read_images(self.bench.gallery.index, [item_id])
+        if item_id not in self.bench.gallery.index.items:  # near ids are costly to find
+            raise UnknownNameError("id", item_id, [])
+        return await self._workers.run(self._picture, item_id, longest)
+
+    def _picture(self, item_id: str, longest: int) -> bytes:
+        try:
+            (pixels,) = read_images(
+                self.bench.gallery.index,
+                [item_id],
+                data_dir=self.bench.data_dir,
+                opened=self._opened,
+            )
+        except MedxError as error:
+            _log.warning("%s", error)
+            raise DataUnavailableError(
+                "this image is no longer where it was when it was indexed",
+                hint="the server's log says more",
+            ) from None
         image = PILImage.fromarray(pixels)
         image.thumbnail((longest, longest))
         stream = io.BytesIO()
@@ -135,9 +167,8 @@ class Models:
         answers: dict[int, SearchResult] = {}
         for config in dict.fromkeys(one.config for one in asked):
             at = [i for i, one in enumerate(asked) if one.config == config]
-            found = search_read(
-                gallery.index, lambda: gallery.encoder, [asked[i].query for i in at], config
-            )
+            read = [read_query(gallery.index, asked[i].query, config) for i in at]
+            found = search_read(gallery.index, lambda: gallery.encoder, read, config)
             answers.update(zip(at, (answer.result for answer in found), strict=True))
         return [answers[i] for i in range(len(asked))]
 

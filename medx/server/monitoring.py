@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 
 from fastapi import Response
@@ -17,6 +18,14 @@ from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _SECONDS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 120.0)
+
+
+_METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
+
+#: The status of who hung up before there was an answer, as other servers log it.
+CLOSED = 499
+
+_log = logging.getLogger("medx.access")
 
 
 class Monitor:
@@ -45,7 +54,10 @@ class Monitor:
 
 
 class Counting:
-    """ASGI middleware that counts requests by route and status, and times them."""
+    """ASGI middleware that counts requests by route and status, times them and logs them.
+
+    A line of the log holds nothing that a client made up but its request id.
+    """
 
     def __init__(self, app: ASGIApp, monitor: Monitor) -> None:
         self.app, self.monitor = app, monitor
@@ -55,7 +67,7 @@ class Counting:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        status, started = 500, time.perf_counter()
+        status, started = CLOSED, time.perf_counter()
 
         async def sender(message: Message) -> None:
             nonlocal status
@@ -68,9 +80,14 @@ class Counting:
             await self.app(scope, receive, sender)
         finally:
             self.monitor.in_flight.dec()
-            route = _route(scope)
+            route, seconds = _route(scope), time.perf_counter() - started
             self.monitor.requests.labels(route, str(status)).inc()
-            self.monitor.seconds.labels(route).observe(time.perf_counter() - started)
+            self.monitor.seconds.labels(route).observe(seconds)
+            method = scope["method"] if scope["method"] in _METHODS else "OTHER"
+            _log.info(
+                "method=%s route=%s status=%d ms=%.1f id=%s",
+                method, route, status, 1000 * seconds, scope.get("request_id", "-"),
+            )  # fmt: skip
 
 
 def _route(scope: Scope) -> str:
@@ -79,7 +96,7 @@ def _route(scope: Scope) -> str:
     if route is not None:
         return str(getattr(route, "path", "other"))
     app = scope.get("app")
-    for candidate in getattr(app, "routes", []):
+    for candidate in getattr(app, "routes", []):  # refused before it was routed
         if candidate.matches(scope)[0] is Match.FULL:
             return str(getattr(candidate, "path", "other"))
     return "other"

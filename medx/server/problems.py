@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 from fastapi import FastAPI, Request
-from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import Field
 from starlette.exceptions import HTTPException
 
 from medx.core.errors import (
@@ -22,37 +23,57 @@ from medx.core.values import Value
 from medx.server.batching import Busy
 
 #: Seconds after which a client that found the server busy may try again.
-RETRY_AFTER = 1
+RETRY_AFTER = "1"
 
 #: The first match decides; any other error of the user's is a 422.
 _STATUS: tuple[tuple[type[MedxError], int], ...] = (
-    (UnknownNameError, 404),
     (MissingExtraError, 501),
     (DataUnavailableError, 409),
     (WeightsUnavailableError, 409),
     (EngineError, 502),
 )
 
+_LONGEST = 500
+
 
 class Problem(Value):
     """Why there is no answer, and what to do next."""
 
-    error: str
-    hint: str | None = None
-    request_id: str
+    error: str = Field(examples=["cannot read the file as an image: it is empty"])
+    hint: str | None = Field(default=None, examples=["the file may be truncated"])
+    request_id: str = Field(description="Find it in the server's log.", examples=["4f0c1d2e"])
 
 
 class NotReady(Exception):
-    """The models are still loading."""
+    """The models are still loading, or could not be loaded."""
+
+
+class Refused(Exception):
+    """A request that is not answered, whatever it asks for."""
+
+    def __init__(
+        self,
+        status: int,
+        error: str,
+        hint: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(error)
+        self.status, self.error, self.hint, self.headers = status, error, hint, headers
 
 
 def problem(
-    request: Request, status: int, error: str, *, hint: str | None = None, retry: bool = False
+    request_id: str,
+    status: int,
+    error: str,
+    *,
+    hint: str | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
     """Return a problem as a response."""
-    body = Problem(error=error, hint=hint, request_id=request.scope.get("request_id", ""))
-    headers = {"Retry-After": str(RETRY_AFTER)} if retry else None
-    return JSONResponse(body.model_dump(), status, headers)
+    body = Problem(error=_sayable(error), hint=hint and _sayable(hint), request_id=request_id)
+    added = {"Retry-After": RETRY_AFTER} if status in (429, 503) else {}
+    return JSONResponse(body.model_dump(), status, {**added, **(headers or {})})
 
 
 def register_problems(app: FastAPI) -> None:
@@ -60,30 +81,46 @@ def register_problems(app: FastAPI) -> None:
 
     @app.exception_handler(MedxError)
     async def _medx(request: Request, error: MedxError) -> JSONResponse:
-        status = next((code for kind, code in _STATUS if isinstance(error, kind)), 422)
-        return problem(request, status, str(error), hint=error.hint)
+        if isinstance(error, UnknownNameError):  # in the address, or one of several parameters
+            status = 404 if request.path_params else 422
+        else:
+            status = next((code for kind, code in _STATUS if isinstance(error, kind)), 422)
+        return problem(_id_of(request), status, str(error), hint=error.hint)
 
     @app.exception_handler(Busy)
     async def _busy(request: Request, error: Busy) -> JSONResponse:
-        return problem(
-            request, 429, f"too many requests wait for {error}", hint="try again", retry=True
-        )
+        return problem(_id_of(request), 429, busy_words(error), hint="try again")
 
     @app.exception_handler(asyncio.TimeoutError)  # another class than TimeoutError on 3.10
     @app.exception_handler(TimeoutError)
     async def _late(request: Request, _: TimeoutError) -> JSONResponse:
-        return problem(request, 503, "it took too long", hint="try again", retry=True)
+        return problem(_id_of(request), 503, "it took too long", hint="try again")
 
     @app.exception_handler(NotReady)
-    async def _loading(request: Request, _: NotReady) -> JSONResponse:
-        return problem(request, 503, "the models are still loading", hint="see /ready", retry=True)
+    async def _loading(request: Request, error: NotReady) -> JSONResponse:
+        return problem(_id_of(request), 503, str(error), hint="see /ready")
 
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> JSONResponse:
-        return problem(request, error.status_code, str(error.detail))
+        return problem(_id_of(request), error.status_code, str(error.detail), headers=error.headers)
 
     @app.exception_handler(RequestValidationError)
     async def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-        first = jsonable_encoder(error.errors(), custom_encoder={bytes: lambda b: "bytes"})[0]
+        first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        return problem(request, 422, f"{where}: {first['msg']}", hint="see /openapi.json")
+        words = f"{where}: {first['msg']}"
+        return problem(_id_of(request), 422, words, hint="see /openapi.json")
+
+
+def busy_words(error: Busy) -> str:
+    """Say what too many wait for."""
+    return f"too many requests wait for {error}"
+
+
+def _id_of(request: Request) -> str:
+    return str(request.scope.get("request_id", ""))
+
+
+def _sayable(words: str) -> str:
+    """Return words short, and without what UTF-8 cannot write: half a pair of surrogates."""
+    return words[:_LONGEST].encode("utf-8", "replace").decode("utf-8")

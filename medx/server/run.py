@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import socket
 
 import numpy as np
@@ -15,13 +16,11 @@ from medx.core.errors import InputError
 from medx.core.settings import DISCLAIMER
 from medx.server.app import create_app
 from medx.server.config import ServeConfig
+from medx.server.connections import Connection
 from reportgen.config import ReportConfig
 
 #: Bytes of request line and headers; more is refused.
 MAX_HEADER_BYTES = 16 << 10
-
-#: Connections at a time; more are told to come back.
-MAX_CONNECTIONS = 512
 
 
 def run_server(config: ServeConfig) -> None:
@@ -31,7 +30,8 @@ def run_server(config: ServeConfig) -> None:
         InputError: When the address cannot be had.
         MedxError: When a model cannot be loaded.
     """
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s", level="INFO")
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("medx").setLevel(logging.INFO)
     listener = _listen(config)
     port = listener.getsockname()[1]
     shown = f"[{config.host}]" if ":" in config.host else config.host
@@ -40,11 +40,10 @@ def run_server(config: ServeConfig) -> None:
     app = create_app(config, lambda: open_bench(config))
     settings = uvicorn.Config(
         app,
-        http="h11",  # the one that bounds headers
+        http=Connection,
+        ws="none",
         h11_max_incomplete_event_size=MAX_HEADER_BYTES,
-        limit_concurrency=MAX_CONNECTIONS,
-        timeout_keep_alive=10,
-        timeout_graceful_shutdown=10,
+        timeout_graceful_shutdown=math.ceil(config.timeout_s),
         server_header=False,
         access_log=False,
         log_config=None,

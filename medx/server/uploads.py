@@ -2,49 +2,93 @@
 
 from __future__ import annotations
 
-import asyncio
+import os
 import tempfile
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from fastapi import UploadFile
+from starlette.formparsers import MultiPartParser
 
 from medx.core.errors import InputError
 from medx.core.images import Image, read_image
+from medx.server.batching import Busy
+from medx.server.config import ServeConfig
+from medx.server.workers import Workers
 
 #: What an uploaded image is called everywhere; the client's name may name its patient.
 UPLOAD = "upload"
 
-#: Files decoded at a time: each may take half a GiB.
-DECODERS = 2
+#: Bytes that the pixels of all requests may take together.
+MOST_HELD = 1 << 30
 
 
 class Uploads:
-    """Decodes uploads on threads, a few at a time, from files that do not outlive the request."""
+    """Decodes uploads on threads; neither they nor their pixels meet a disc.
 
-    def __init__(self) -> None:
-        self._decoders = asyncio.Semaphore(DECODERS)
+    Args:
+        workers: The threads.
+        config: What a request may cost.
+    """
+
+    def __init__(self, workers: Workers, config: ServeConfig) -> None:
+        # Beyond this, Starlette writes uploads to a file in /tmp.
+        MultiPartParser.spool_max_size = config.max_upload_bytes
+        self._workers = workers
+        self._held = 0
 
     async def read(self, file: UploadFile, *, frame: int = 0) -> Image:
         """Return the picture in an upload.
 
         Raises:
             InputError: When it is none, too large, or has no such frame.
+            Busy: When too many others are at work.
         """
         content = await file.read()
-        async with self._decoders:
-            return await asyncio.to_thread(self._decode, content, frame)
+        image = await self._workers.run(decode, content, frame=frame)
+        size = image.pixels.nbytes
+        if self._held and self._held + size > MOST_HELD:
+            raise Busy("memory")
+        self._held += size
+        weakref.finalize(image, self._give_back, size)
+        return image
 
-    def _decode(self, content: bytes, frame: int) -> Image:
+    def _give_back(self, size: int) -> None:
+        self._held -= size
+
+
+def decode(content: bytes, *, frame: int = 0) -> Image:
+    """Return the picture in the bytes of a file.
+
+    Raises:
+        InputError: When it is none, too large, or has no such frame.
+    """
+    with memory_file(content) as path:
+        try:
+            return read_image(path, frame=frame)
+        except InputError as error:
+            said = str(error).replace(str(path), "the file")
+            raise InputError(said, hint=error.hint) from None
+
+
+@contextmanager
+def memory_file(content: bytes) -> Iterator[Path]:
+    """Yield a path at which ``content`` can be read, in memory alone where the system can.
+
+    Such a file has no name and is gone with the process, however that ends.
+    """
+    if not hasattr(os, "memfd_create"):
         with memory_folder() as folder:
             path = folder / UPLOAD
             path.write_bytes(content)
-            try:
-                return read_image(path, frame=frame)
-            except InputError as error:
-                said = str(error).replace(str(path), "the file")
-                raise InputError(said, hint=error.hint) from None
+            yield path
+        return
+    with os.fdopen(os.memfd_create(UPLOAD), "wb") as file:
+        file.write(content)
+        file.flush()
+        yield Path(f"/proc/self/fd/{file.fileno()}")
 
 
 @contextmanager

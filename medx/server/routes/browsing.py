@@ -56,7 +56,7 @@ async def sample_image(
     found = await asyncio.to_thread(choose_samples, models.bench.gallery.index.items)
     if number > len(found):
         raise UnknownNameError("sample", str(number), [])
-    content = await asyncio.to_thread(models.picture, found[number - 1], LARGEST_SAMPLE)
+    content = await models.picture(found[number - 1], LARGEST_SAMPLE)
     return Response(content, media_type="image/png")
 
 

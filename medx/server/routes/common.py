@@ -1,4 +1,4 @@
-"""What routes take."""
+"""What routes take, and the problems they share."""
 
 from __future__ import annotations
 
@@ -7,24 +7,70 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import Depends, File, Form, Request, UploadFile
 
 from medx.core.images import Image
+from medx.server.examples import problem_example, shown
 from medx.server.problems import Problem
 
 if TYPE_CHECKING:
     from medx.server.app import Server
 
-_PROBLEMS = {
-    401: "A token is needed.",
-    403: "A request of another site.",
-    408: "The body came too slowly.",
-    413: "The body is too large.",
-    422: "The image or a parameter cannot be used.",
-    429: "Too many requests; see Retry-After.",
-    503: "Still loading, or it took too long.",
-}
+Responses = dict[int | str, dict[str, Any]]
 
-#: For ``responses=`` of every route that asks a model.
-PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"model": Problem, "description": words} for status, words in _PROBLEMS.items()
+
+def described(problems: dict[int, tuple[str, str, str | None]]) -> Responses:
+    """Return problems by status, each with words, an error and a hint, for ``responses=``."""
+    return {
+        status: {"model": Problem, **shown(problem_example(error, hint), words)}
+        for status, (words, error, hint) in problems.items()
+    }
+
+
+#: What any request can meet.
+REFUSALS = described(
+    {
+        401: ("No token, or a wrong one.", "a token is needed", "send Authorization: Bearer TOKEN"),
+        403: (
+            "Sent by the page of another site.",
+            "requests of other sites are not answered",
+            None,
+        ),
+        421: ("Sent to another host.", "this server has another name", None),
+        429: (
+            "Too many requests; see Retry-After.",
+            "too many requests wait for classifier",
+            "try again",
+        ),
+    }
+)
+
+#: What routes that ask a model or the archive can meet.
+PROBLEMS = described(
+    {
+        422: (
+            "A parameter, or the image, cannot be used.",
+            "cannot read the file as an image: it is empty",
+            "the file may be truncated or of another type; open it in a viewer to check",
+        ),
+        503: (
+            "The models are still loading, or it took too long; see Retry-After.",
+            "the models are still loading",
+            "see /ready",
+        ),
+    }
+)
+
+#: What routes that take a file can meet.
+UPLOADING = PROBLEMS | described(
+    {
+        400: ("The body is no form.", "There was an error parsing the body", None),
+        408: ("The body came too slowly.", "the body came too slowly", "send it again"),
+        413: ("The body is too large.", "more than 64 MiB", "send a smaller file"),
+    }
+)
+
+#: A picture.
+PNG: dict[str, Any] = {
+    "description": "A picture.",
+    "content": {"image/png": {"schema": {"type": "string", "format": "binary"}}},
 }
 
 
@@ -36,8 +82,10 @@ def server_of(request: Request) -> Server:
 
 async def read_upload(
     request: Request,
-    file: Annotated[UploadFile, File(description="PNG, JPEG, TIFF, BMP or DICOM.")],
-    frame: Annotated[int, Form(ge=0, description="Which frame of several, from 0.")] = 0,
+    file: Annotated[UploadFile, File(description="PNG, JPEG, TIFF, BMP, NPY, NPZ or DICOM.")],
+    frame: Annotated[
+        int, Form(ge=0, le=1_000_000, description="Which frame of several, from 0.")
+    ] = 0,
 ) -> Image:
     """Return the picture in an upload; the models are asked for first, decoding costs more."""
     server = server_of(request)

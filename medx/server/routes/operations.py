@@ -5,14 +5,16 @@ from __future__ import annotations
 from importlib.metadata import version
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi.responses import PlainTextResponse
 from pydantic import Field
 
 from classify.card.write import read_card
 from classify.results import EvaluationResult
+from medx.case.workbench import Workbench
 from medx.core.settings import DISCLAIMER
 from medx.core.values import Interval, Value
-from medx.server.problems import NotReady
+from medx.server.examples import HEALTH, LOADING, METADATA, READY, shown
+from medx.server.problems import RETRY_AFTER, NotReady
 from medx.server.routes.common import PROBLEMS, server_of
 from reportgen.strategies import STRATEGIES
 
@@ -68,30 +70,38 @@ class Metadata(Value):
     disclaimer: str = DISCLAIMER
 
 
-@router.get("/health")
+@router.get("/health", responses={200: shown(HEALTH)})
 async def health() -> Health:
     """Say that the process answers; never waits for a model."""
     return Health()
 
 
-@router.get("/ready", responses={503: {"model": Readiness}})
-async def ready(request: Request) -> Response:
+@router.get(
+    "/ready",
+    responses={
+        200: shown(READY, "The models are loaded."),
+        503: {"model": Readiness, **shown(LOADING, "They are not.")},
+    },
+)
+async def ready(request: Request, response: Response) -> Readiness:
     """Say whether the models are loaded, and why not."""
     try:
         _ = server_of(request).models
-    except NotReady:
-        state = Readiness(ready=False, reason="the models are still loading")
-    except Exception as error:
-        state = Readiness(ready=False, reason=str(error))
-    else:
-        state = Readiness(ready=True)
-    return JSONResponse(state.model_dump(), 200 if state.ready else 503)
+    except NotReady as error:
+        response.status_code = 503
+        response.headers["Retry-After"] = RETRY_AFTER
+        return Readiness(ready=False, reason=str(error))
+    return Readiness(ready=True)
 
 
-@router.get("/metadata", responses=PROBLEMS)
+@router.get("/metadata", responses={200: shown(METADATA), 503: PROBLEMS[503]})
 async def metadata(request: Request) -> Metadata:
     """Say which classifier, index and engine answer, and what was measured of them."""
-    bench = server_of(request).models.bench
+    server = server_of(request)
+    return await server.workers.run(_metadata, server.models.bench)
+
+
+def _metadata(bench: Workbench) -> Metadata:
     described, index = bench.classifier.description, bench.gallery.index
     return Metadata(
         version=version("medx"),
@@ -124,7 +134,7 @@ def _measured(result: EvaluationResult) -> Measured:
     )
 
 
-@router.get("/metrics", response_class=Response)
+@router.get("/metrics", response_class=PlainTextResponse)
 async def metrics(request: Request) -> Response:
     """Return counters in Prometheus' text form."""
     return server_of(request).monitor.render()

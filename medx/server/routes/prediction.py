@@ -9,9 +9,10 @@ from pydantic import Field
 
 from medx.core.settings import DISCLAIMER
 from medx.core.values import Prediction, Value
-from medx.server.routes.common import PROBLEMS, Uploaded, server_of
+from medx.server.examples import PREDICTED, shown
+from medx.server.routes.common import UPLOADING, Uploaded, server_of
 
-router = APIRouter(tags=["classify"], responses=PROBLEMS)
+router = APIRouter(tags=["classify"], responses=UPLOADING)
 
 
 class ClassProbability(Value):
@@ -31,7 +32,7 @@ class Predicted(Value):
     disclaimer: str = DISCLAIMER
 
 
-@router.post("/predict")
+@router.post("/predict", responses={200: shown(PREDICTED)})
 async def predict(
     request: Request,
     image: Uploaded,

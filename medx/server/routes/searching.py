@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, Request, Response
 from pydantic import Field
 
 from medx.core.values import Value
-from medx.server.routes.common import PROBLEMS, Uploaded, server_of
+from medx.server.examples import SEARCHED, shown
+from medx.server.routes.common import PNG, PROBLEMS, UPLOADING, Uploaded, described, server_of
 from medx.server.uploads import UPLOAD
 from retrieval.config import SearchConfig
 from retrieval.search.query import picture, words
 from retrieval.search.results import SearchResult
 
-router = APIRouter(tags=["retrieve"], responses=PROBLEMS)
+router = APIRouter(tags=["retrieve"])
 
 #: Most hits of one search.
 MOST_HITS = 200
@@ -40,14 +40,14 @@ class TextQuery(Value):
     )  # fmt: skip
 
 
-@router.post("/search/text")
+@router.post("/search/text", responses=UPLOADING | {200: shown(SEARCHED)})
 async def search_text(request: Request, query: TextQuery) -> SearchResult:
     """Return the images whose embeddings lie nearest to that of a text."""
     config = SearchConfig(top_k=query.top_k, split=query.split, where=query.where)
     return await server_of(request).models.search(words(query.text), config)
 
 
-@router.post("/search/image")
+@router.post("/search/image", responses=UPLOADING | {200: shown(SEARCHED)})
 async def search_image(
     request: Request, image: Uploaded, top_k: TopK = 10, split: Split = "all", where: Where = None
 ) -> SearchResult:
@@ -56,12 +56,27 @@ async def search_image(
     return await server_of(request).models.search(picture(image.pixels, UPLOAD), config)
 
 
-@router.get("/items/{item_id:path}/image", response_class=Response)
+@router.get(
+    "/items/{item_id:path}/image",
+    response_class=Response,
+    responses=PROBLEMS
+    | {200: PNG}
+    | described(
+        {
+            404: ("No such image.", "unknown id 'train-0042'", None),
+            409: (
+                "Its file is gone, or another one by now.",
+                "this image is no longer where it was when it was indexed",
+                "the server's log says more",
+            ),
+        }
+    ),
+)
 async def item_image(
     request: Request,
     item_id: str,
     size: Annotated[int, Query(ge=16, le=4096, description="Longest side in pixels.")] = 512,
 ) -> Response:
     """Return an indexed image as PNG; only what the index holds can be asked for."""
-    content = await asyncio.to_thread(server_of(request).models.picture, item_id, size)
+    content = await server_of(request).models.picture(item_id, size)
     return Response(content, media_type="image/png", headers={"Cache-Control": "private"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import StreamingResponse
@@ -16,15 +16,16 @@ from medx.case.pictures import LARGEST, map_layer, png
 from medx.case.results import CaseResult
 from medx.case.study import Study
 from medx.core.errors import MedxError
-from medx.core.images import Pixels
 from medx.core.settings import DISCLAIMER
-from medx.core.values import Prediction, Value
+from medx.core.values import HeatMap, Prediction, Value
 from medx.server.batching import Busy
-from medx.server.routes.common import PROBLEMS, Uploaded, server_of
+from medx.server.examples import EXPLAINED, STEP, shown
+from medx.server.problems import busy_words
+from medx.server.routes.common import UPLOADING, Responses, Uploaded, server_of
 from reportgen.evidence import HeatMapFact
 from reportgen.strategies.load import load_strategy
 
-router = APIRouter(responses=PROBLEMS)
+router = APIRouter(responses=UPLOADING)
 
 
 class Explained(Value):
@@ -65,20 +66,25 @@ Strategy = Annotated[
     Form(max_length=64, pattern=r"^[a-z][a-z0-9_-]*$", description="Name of a strategy."),
 ]
 
-_LINES: dict[int | str, dict[str, Any]] = {
-    200: {"model": Progress, "content": {"application/x-ndjson": {}}}
+_LINES: Responses = {
+    200: {
+        "description": "One object a line.",
+        "content": {
+            "application/x-ndjson": {"schema": Progress.model_json_schema(), "example": STEP}
+        },
+    }
 }
 
 
-@router.post("/explain", tags=["classify"])
+@router.post("/explain", tags=["classify"], responses={200: shown(EXPLAINED)})
 async def explain(request: Request, image: Uploaded) -> Explained:
     """Classify an image and show where the evidence for the predicted class lies."""
-    case, note = await server_of(request).models.explain(image)
+    server = server_of(request)
+    case, note = await server.models.explain(image)
     fact = heatmap_fact(case.heatmap)
     layer = None
     if case.heatmap is not None and fact is not None:
-        drawn = await asyncio.to_thread(map_layer, case.heatmap, case.native_size)
-        layer = _encoded(drawn)
+        layer = await server.workers.run(_layer, case.heatmap, case.native_size)
     return Explained(prediction=case.prediction, heatmap=fact, note=note, layer_png=layer)
 
 
@@ -88,13 +94,14 @@ async def case(request: Request, image: Uploaded, strategy: Strategy = None) -> 
     _check_strategy(strategy)
     server = server_of(request)
     study = await server.models.study(image, strategy=strategy, told=lambda _: None)
-    return await asyncio.to_thread(_answer, server.kept.keep(study), study)
+    return await server.workers.run(_answer, server.kept.keep(study), study)
 
 
 @router.post("/report", tags=["report"], response_class=StreamingResponse, responses=_LINES)
 async def report(request: Request, image: Uploaded, strategy: Strategy = None) -> StreamingResponse:
     """Write a report; each line of the answer is a JSON object: steps, then the case."""
     _check_strategy(strategy)
+    server_of(request).models.check_room()  # the stream's status cannot say it any more
     lines = _progress(request, image, strategy)
     return StreamingResponse(lines, media_type="application/x-ndjson")
 
@@ -112,12 +119,12 @@ async def _progress(request: Request, image: Uploaded, strategy: str | None) -> 
         while (step := await steps.get()) is not None:
             yield _line(Progress(step=step))
         study = await task
-        answer = await asyncio.to_thread(_answer, server.kept.keep(study), study)
+        answer = await server.workers.run(_answer, server.kept.keep(study), study)
         yield _line(Progress(answer=answer))
     except MedxError as error:
         yield _line(Progress(error=str(error), hint=error.hint))
-    except Busy:
-        yield _line(Progress(error="too many reports are waited for", hint="try again"))
+    except Busy as error:
+        yield _line(Progress(error=busy_words(error), hint="try again"))
     except (TimeoutError, asyncio.TimeoutError):
         yield _line(Progress(error="it took too long", hint="try again"))
     finally:
@@ -131,13 +138,13 @@ def _line(progress: Progress) -> str:
 def _answer(case_id: str, study: Study) -> CaseAnswer:
     layer = None
     if study.heatmap is not None and study.result.heatmap is not None:
-        layer = _encoded(map_layer(study.heatmap, study.pixels.shape[:2]))
+        layer = _layer(study.heatmap, study.pixels.shape[:2])
     picture = base64.b64encode(png(study.pixels, largest=LARGEST)).decode("ascii")
     return CaseAnswer(case_id=case_id, case=study.result, image_png=picture, layer_png=layer)
 
 
-def _encoded(pixels: Pixels) -> str:
-    return base64.b64encode(png(pixels)).decode("ascii")
+def _layer(heatmap: HeatMap, shape: tuple[int, int]) -> str:
+    return base64.b64encode(png(map_layer(heatmap, shape))).decode("ascii")
 
 
 def _check_strategy(name: str | None) -> None:

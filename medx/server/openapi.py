@@ -1,0 +1,45 @@
+"""The OpenAPI document of a server."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+
+from medx.core.settings import DISCLAIMER
+from medx.server.guard import OPEN_PATHS
+
+DESCRIPTION = f"""{DISCLAIMER}
+
+Images are sent as `multipart/form-data` in a field `file`; what a file holds decides what it is,
+not its name. Files with several frames give the one that `frame` names. No upload is stored.
+
+Every problem is answered as JSON with `error`, `hint` and `request_id`. With 429 and 503 comes
+`Retry-After`. Every answer carries `X-Request-ID`: the request's own, or a new one.
+"""
+
+TAGS: list[dict[str, Any]] = [
+    {"name": "operations", "description": "Is it there, is it ready, what has it loaded."},
+    {"name": "classify", "description": "What the classifier says of an image, and why."},
+    {"name": "retrieve", "description": "The archive, asked by words or by an image."},
+    {"name": "report", "description": "Drafted reports."},
+    {"name": "case", "description": "An image taken through everything."},
+]
+
+
+def describe(app: FastAPI, *, needs_token: bool) -> None:
+    """Let the application's document say how requests prove who they are."""
+    plain = app.openapi
+
+    def document() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            made = plain()
+            schemes = made.setdefault("components", {}).setdefault("securitySchemes", {})
+            schemes["token"] = {"type": "http", "scheme": "bearer"}
+            if needs_token:
+                made["security"] = [{"token": []}]
+                for path in OPEN_PATHS & made["paths"].keys():
+                    made["paths"][path]["get"]["security"] = []
+        return app.openapi_schema or {}
+
+    app.openapi = document  # type: ignore[method-assign]
