@@ -39,7 +39,6 @@ from reportgen.strategies import STRATEGIES
 if TYPE_CHECKING:
     from medx.case.report_input import ReportInput
 
-ENGINE, LOCAL, SERVER, EVIDENCE = "Engine", "Models on this machine", "Servers", "Evidence"
 #: Names of images that a run's settings hold.
 MOST_NAMES = 20
 
@@ -86,7 +85,6 @@ def generate(
         typer.Option(
             "--engine",
             help=f"auto, {', '.join(ENGINES)}. auto says what it takes and why.",
-            rich_help_panel=ENGINE,
         ),
     ] = ReportConfig.engine,
     model: Annotated[
@@ -96,7 +94,6 @@ def generate(
             help="Hub id or local folder, or the server's name for it. "
             "[default: whichever MedGemma is at hand, or the server's only one]",
             show_default=False,
-            rich_help_panel=ENGINE,
         ),
     ] = ReportConfig.model,
     max_new_tokens: Annotated[
@@ -106,7 +103,6 @@ def generate(
             min=1,
             help="Tokens a report may take. [default: the strategy's]",
             show_default=False,
-            rich_help_panel=ENGINE,
         ),
     ] = ReportConfig.max_new_tokens,
     free_text: Annotated[
@@ -114,25 +110,23 @@ def generate(
         typer.Option(
             "--free-text",
             help="Ask for text under headings instead of JSON.",
-            rich_help_panel=ENGINE,
         ),
     ] = ReportConfig.free_text,
     weights: Annotated[
         Path | None,
-        typer.Option(
-            "--weights", help="Local folder with the weights of --model.", rich_help_panel=LOCAL
-        ),
+        typer.Option("--weights", help="Local folder with the weights of --model."),
     ] = None,
     batch_size: Annotated[
         int,
-        typer.Option("--batch-size", min=1, help="Reports written at once.", rich_help_panel=LOCAL),
+        typer.Option(
+            "--batch-size", min=1, help="Reports that a model on this machine writes at once."
+        ),
     ] = ReportConfig.batch_size,
     quantise: Annotated[
         str | None,
         typer.Option(
             "--quantise",
-            help="4bit compresses the weights; needs a GPU.",
-            rich_help_panel=LOCAL,
+            help="4bit compresses the weights of a model on this machine; needs a GPU.",
         ),
     ] = ReportConfig.quantise,
     base_url: Annotated[
@@ -140,18 +134,15 @@ def generate(
         typer.Option(
             "--base-url",
             help="Address of an OpenAI-compatible server, usually ending in /v1.",
-            rich_help_panel=SERVER,
         ),
     ] = ReportConfig.base_url,
     concurrency: Annotated[
         int,
-        typer.Option(
-            "--concurrency", min=1, help="Requests on their way at once.", rich_help_panel=SERVER
-        ),
+        typer.Option("--concurrency", min=1, help="Requests to a server at once."),
     ] = ReportConfig.concurrency,
     timeout: Annotated[
         float,
-        typer.Option("--timeout", help="Seconds to wait for a report.", rich_help_panel=SERVER),
+        typer.Option("--timeout", help="Seconds to wait for a server's report."),
     ] = ReportConfig.timeout,
     run: Annotated[
         str | None,
@@ -159,7 +150,6 @@ def generate(
             "--run",
             help="Folder or name of the classifier's train run. [default: the latest]",
             show_default=False,
-            rich_help_panel=EVIDENCE,
         ),
     ] = ReportConfig.run,
     index: Annotated[
@@ -168,7 +158,6 @@ def generate(
             "--index",
             help="Index of similar cases. [default: the dataset's]",
             show_default=False,
-            rich_help_panel=EVIDENCE,
         ),
     ] = ReportConfig.index,
     output: OutputOption = None,

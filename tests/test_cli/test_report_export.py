@@ -53,7 +53,7 @@ def report(film, run_dir, tmp_path):
         prediction=prediction,
     )  # fmt: skip
     item = ReportItem(evidence=evidence, pixels=pixels)
-    engine = choose_engine(ReportConfig(engine="mock"))
+    engine = choose_engine(ReportConfig(engine="mock", allow_unlike=True))
     folder = tmp_path / "reports-run"
     generate_reports([item], [STRATEGIES.load("structured")], engine, folder)
     return folder / "reports" / "film--structured.json"
