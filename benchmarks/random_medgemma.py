@@ -1,16 +1,18 @@
-"""MedGemma checkpoints of any size with random weights and a small vocabulary.
+"""MedGemma checkpoints of any size with random weights and the words of a few prompts.
 
 Speed is that of such a network; what it writes means nothing.
 """
 
 from __future__ import annotations
 
-import string
+import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
 from tokenizers import AddedToken, Tokenizer, decoders, normalizers
 from tokenizers.models import BPE
+from tokenizers.trainers import BpeTrainer
 from transformers import (
     Gemma3Config,
     Gemma3ForConditionalGeneration,
@@ -32,9 +34,11 @@ TEMPLATE = """{{ bos_token }}{% for message in messages -%}
 {%- endfor %}{% if add_generation_prompt %}{{ '<start_of_turn>model\n' }}{% endif %}"""
 
 
-def write_medgemma(folder: Path, *, hidden: int = 512, layers: int = 8) -> Path:
-    """Write a checkpoint of Gemma 3 with SigLIP, images of 112 pixels as 16 tokens."""
-    tokenizer = _tokenizer()
+def write_medgemma(
+    folder: Path, texts: Iterable[str], *, hidden: int = 512, layers: int = 8
+) -> Path:
+    """Write Gemma 3 with SigLIP, images of 112 pixels as 16 tokens, the words of ``texts``."""
+    tokenizer = _tokenizer(texts)
     ids = tokenizer.get_vocab()
     config = Gemma3Config(
         text_config={
@@ -80,15 +84,18 @@ def write_medgemma(folder: Path, *, hidden: int = 512, layers: int = 8) -> Path:
     return folder
 
 
-def _tokenizer() -> PreTrainedTokenizerFast:
-    """Return characters and pairs of letters, after single bytes as Gemma has them."""
-    pairs = [a + b for a in string.ascii_lowercase for b in string.ascii_lowercase]
+def _tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerFast:
+    """Return up to 4000 pieces of the texts' words, after single bytes as Gemma has them."""
+    words = [word for text in texts for word in text.replace(" ", " ▁").split()]
+    trained = Tokenizer(BPE())
+    trained.train_from_iterator(words, BpeTrainer(vocab_size=4000, show_progress=False))
+    state = json.loads(trained.to_str())["model"]
     names = [*SPECIAL, *(f"<0x{byte:02X}>" for byte in range(256)), *map(chr, range(33, 127))]
-    names += ["▁", "\n", *pairs]
+    names = list(dict.fromkeys([*names, "▁", "\n", *state["vocab"]]))
     tokenizer = Tokenizer(
         BPE(
             vocab={name: i for i, name in enumerate(names)},
-            merges=[(pair[0], pair[1]) for pair in pairs],
+            merges=[tuple(pair) for pair in state["merges"]],
             byte_fallback=True,
             unk_token="<unk>",
         )

@@ -60,7 +60,7 @@ def main() -> None:
     parser.add_argument("--device", default="auto", choices=[device.value for device in Device])
     parser.add_argument("--count", type=int, default=8, help="reports")
     parser.add_argument("--batch-sizes", type=int, nargs="+", default=[1, 4, 8])
-    parser.add_argument("--max-new-tokens", type=int, default=64)
+    parser.add_argument("--max-new-tokens", type=int, default=200)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--seeds", type=int, default=4, help="sampled answers a strategy")
     parser.add_argument("--output", type=Path, default=RESULTS)
@@ -75,15 +75,21 @@ def main() -> None:
 
 def measure(options: argparse.Namespace, folder: Path) -> dict[str, object]:
     """Return all figures of a run."""
+    requests = build_requests(options.count, options.max_new_tokens)
     model = options.model or str(
-        write_medgemma(folder / "medgemma-4b-it", hidden=options.hidden, layers=options.layers)
+        write_medgemma(
+            folder / "medgemma-4b-it",
+            [build_requests(1, 1, name)[0].prompt.text for name in STRATEGIES],
+            hidden=options.hidden,
+            layers=options.layers,
+        )
     )
     engine = MedGemmaEngine(ReportConfig(model=model, device=options.device))
     engine.prepare()
     network = engine._network
     parameters = sum(weights.numel() for weights in network.parameters())
     print(f"{engine.model}: {parameters / 1e6:.0f} M parameters, {network.dtype}, {network.device}")
-    requests = build_requests(options.count, options.max_new_tokens)
+    prompts = [int(engine._inputs([request])["attention_mask"].sum()) for request in requests]
     return {
         "model": engine.model if options.model else "random weights of MedGemma's architecture",
         "parameters": parameters,
@@ -94,6 +100,7 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, object]:
         "threads": torch.get_num_threads(),
         "load": os.getloadavg(),
         "reports": options.count,
+        "prompt_tokens": [min(prompts), max(prompts)],
         "max_new_tokens": options.max_new_tokens,
         "ways": compare_ways(engine, requests, options),
         "constraint": cost_of_constraint(engine, requests, options),
