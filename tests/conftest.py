@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sys
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from PIL import Image as PILImage
 
 from medx.cli import main
 from medx.core.images import read_image
+from medx.datasets.catalog import load_dataset
 from medx.datasets.manifest import Dataset, Record
 from medx.datasets.manifest_files import save_dataset
 
@@ -136,3 +138,31 @@ def three_class(tmp_path_factory) -> Path:
     return write_dataset(
         tmp_path_factory.mktemp("data") / "three", {"ring": 15, "trophozoite": 15, "normal": 15}
     )
+
+
+@pytest.fixture(scope="session")
+def run_dir(two_class, tmp_path_factory) -> Path:
+    """The train run of a classifier of ``two_class``."""
+    from classify.config import TrainConfig
+    from classify.training.train import train
+
+    folder = tmp_path_factory.mktemp("run")
+    train(TrainConfig(epochs=1, dataset=str(two_class)), folder, load_dataset(str(two_class)))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def index_dir(two_class, tmp_path_factory) -> Path:
+    """An index of ``two_class``."""
+    from retrieval.build import build_index
+    from retrieval.encoders.compact import CompactEncoder
+
+    folder = tmp_path_factory.mktemp("index") / "two"
+    build_index(load_dataset(str(two_class)), CompactEncoder(), folder)
+    return folder
+
+
+@pytest.fixture
+def film(two_class, tmp_path) -> Path:
+    """A file of an image of test, under a name that tells nothing."""
+    return Path(shutil.copy(next((two_class / "images").glob("test-*.png")), tmp_path / "film.png"))

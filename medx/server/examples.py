@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import BaseModel
+
 from medx.core.settings import DISCLAIMER
 
 HEALTH: dict[str, Any] = {"status": "ok"}
@@ -105,6 +107,22 @@ def problem_example(error: str, hint: str | None) -> dict[str, Any]:
     return {"error": error, "hint": hint, "request_id": "4f0c1d2e3b5a69788796a5b4c3d2e1f0"}
 
 
-def shown(example: dict[str, Any], words: str = "Successful Response") -> dict[str, Any]:
-    """Return the part of ``responses=`` that shows an example of JSON."""
-    return {"description": words, "content": {"application/json": {"example": example}}}
+def shown(
+    example: dict[str, Any],
+    words: str = "Successful Response",
+    *,
+    model: type[BaseModel] | None = None,
+    media_type: str = "application/json",
+) -> dict[str, Any]:
+    """Return the part of ``responses=`` that shows an example.
+
+    Args:
+        example: An answer.
+        words: When it comes.
+        model: What it is, one of ``openapi.MODELS``; None where the route's own is meant.
+        media_type: How it is sent.
+    """
+    content: dict[str, Any] = {"example": example}
+    if model is not None:
+        content["schema"] = {"$ref": f"#/components/schemas/{model.__name__}"}
+    return {"description": words, "content": {media_type: content}}

@@ -5,9 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import FastAPI
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
 
 from medx.core.settings import DISCLAIMER
 from medx.server.guard import OPEN_PATHS
+from medx.server.problems import Problem
+from medx.server.routes.operations import Readiness
+from medx.server.routes.studying import Progress
 
 DESCRIPTION = f"""{DISCLAIMER}
 
@@ -27,6 +32,10 @@ TAGS: list[dict[str, Any]] = [
 ]
 
 
+#: What answers refer to that is no route's own model.
+MODELS: tuple[type[BaseModel], ...] = (Problem, Progress, Readiness)
+
+
 def describe(app: FastAPI, *, needs_token: bool) -> None:
     """Let the application's document say how requests prove who they are."""
     plain = app.openapi
@@ -34,12 +43,21 @@ def describe(app: FastAPI, *, needs_token: bool) -> None:
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
             made = plain()
-            schemes = made.setdefault("components", {}).setdefault("securitySchemes", {})
-            schemes["token"] = {"type": "http", "scheme": "bearer"}
+            made["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+            made["components"]["schemas"] |= _schemas()
             if needs_token:
                 made["security"] = [{"token": []}]
-                for path in OPEN_PATHS & made["paths"].keys():
-                    made["paths"][path]["get"]["security"] = []
+            for path in OPEN_PATHS & made["paths"].keys():
+                made["paths"][path]["get"]["security"] = []
+                del made["paths"][path]["get"]["responses"]["401"]
         return app.openapi_schema or {}
 
     app.openapi = document  # type: ignore[method-assign]
+
+
+def _schemas() -> dict[str, Any]:
+    wanted = [(model, "serialization") for model in MODELS]
+    template = "#/components/schemas/{model}"
+    _, defined = models_json_schema(wanted, ref_template=template)  # type: ignore[arg-type]
+    found: dict[str, Any] = defined["$defs"]
+    return found

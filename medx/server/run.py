@@ -8,6 +8,7 @@ import socket
 
 import numpy as np
 import uvicorn
+from fastapi import FastAPI
 
 from medx.case.config import STRATEGY
 from medx.case.workbench import Workbench, open_workbench
@@ -38,6 +39,19 @@ def run_server(config: ServeConfig) -> None:
     note(f"medx is at http://{shown}:{port} (Ctrl-C stops it)")
     note(DISCLAIMER)
     app = create_app(config, lambda: open_bench(config))
+    server = make_server(app, config)
+
+    def stop() -> None:
+        server.should_exit = True
+
+    app.state.server.on_failure = stop
+    server.run(sockets=[listener])
+    if app.state.server.failure is not None:
+        raise app.state.server.failure
+
+
+def make_server(app: FastAPI, config: ServeConfig) -> uvicorn.Server:
+    """Return what speaks HTTP for an application, within limits."""
     settings = uvicorn.Config(
         app,
         http=Connection,
@@ -48,15 +62,7 @@ def run_server(config: ServeConfig) -> None:
         access_log=False,
         log_config=None,
     )
-    server = uvicorn.Server(settings)
-
-    def stop() -> None:
-        server.should_exit = True
-
-    app.state.server.on_failure = stop
-    server.run(sockets=[listener])
-    if app.state.server.failure is not None:
-        raise app.state.server.failure
+    return uvicorn.Server(settings)
 
 
 def open_bench(config: ServeConfig) -> Workbench:

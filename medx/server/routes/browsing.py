@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
@@ -10,7 +9,7 @@ from pydantic import Field
 
 from medx.core.errors import UnknownNameError
 from medx.core.values import Value
-from medx.server.routes.common import PROBLEMS, server_of
+from medx.server.routes.common import PNG, PROBLEMS, described, server_of
 from medx.server.samples import SAMPLES, choose_samples
 from retrieval.index.items import Items
 
@@ -21,6 +20,17 @@ LISTED, MOST_VALUES = ("label", "split", "source", "dataset"), 100
 
 #: Longest side of a sample; larger images are made smaller.
 LARGEST_SAMPLE = 4096
+
+_GONE = described(
+    {
+        404: ("There are fewer samples.", "unknown sample '6'", None),
+        409: (
+            "Its file is gone.",
+            "this image is no longer where it was when it was indexed",
+            None,
+        ),
+    }
+)
 
 
 class Samples(Value):
@@ -40,20 +50,21 @@ class ColumnValues(Value):
 async def samples(request: Request) -> Samples:
     """List a few images of the archive's train split, without their labels."""
     index = server_of(request).models.bench.gallery.index
-    found = await asyncio.to_thread(choose_samples, index.items)
+    found = await server_of(request).workers.run(choose_samples, index.items)
     return Samples(
         synthetic=index.description.synthetic,
         addresses=[f"/samples/{number}/image" for number in range(1, len(found) + 1)],
     )
 
 
-@router.get("/samples/{number}/image", response_class=Response)
+@router.get("/samples/{number}/image", response_class=Response, responses=_GONE | {200: PNG})
 async def sample_image(
     request: Request, number: Annotated[int, Path(ge=1, le=SAMPLES)]
 ) -> Response:
     """Return a sample as PNG."""
-    models = server_of(request).models
-    found = await asyncio.to_thread(choose_samples, models.bench.gallery.index.items)
+    server = server_of(request)
+    models = server.models
+    found = await server.workers.run(choose_samples, models.bench.gallery.index.items)
     if number > len(found):
         raise UnknownNameError("sample", str(number), [])
     content = await models.picture(found[number - 1], LARGEST_SAMPLE)
@@ -63,8 +74,9 @@ async def sample_image(
 @router.get("/search/values")
 async def search_values(request: Request) -> ColumnValues:
     """List what the archive's columns hold, where that is few values."""
-    items = server_of(request).models.bench.gallery.index.items
-    return ColumnValues(values=await asyncio.to_thread(_values, items))
+    server = server_of(request)
+    items = server.models.bench.gallery.index.items
+    return ColumnValues(values=await server.workers.run(_values, items))
 
 
 def _values(items: Items) -> dict[str, list[str]]:

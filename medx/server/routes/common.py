@@ -19,7 +19,7 @@ Responses = dict[int | str, dict[str, Any]]
 def described(problems: dict[int, tuple[str, str, str | None]]) -> Responses:
     """Return problems by status, each with words, an error and a hint, for ``responses=``."""
     return {
-        status: {"model": Problem, **shown(problem_example(error, hint), words)}
+        status: shown(problem_example(error, hint), words, model=Problem)
         for status, (words, error, hint) in problems.items()
     }
 

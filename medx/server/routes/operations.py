@@ -80,7 +80,7 @@ async def health() -> Health:
     "/ready",
     responses={
         200: shown(READY, "The models are loaded."),
-        503: {"model": Readiness, **shown(LOADING, "They are not.")},
+        503: shown(LOADING, "They are not.", model=Readiness),
     },
 )
 async def ready(request: Request, response: Response) -> Readiness:

@@ -21,7 +21,7 @@ from medx.core.values import HeatMap, Prediction, Value
 from medx.server.batching import Busy
 from medx.server.examples import EXPLAINED, STEP, shown
 from medx.server.problems import busy_words
-from medx.server.routes.common import UPLOADING, Responses, Uploaded, server_of
+from medx.server.routes.common import UPLOADING, Uploaded, server_of
 from reportgen.evidence import HeatMapFact
 from reportgen.strategies.load import load_strategy
 
@@ -66,14 +66,7 @@ Strategy = Annotated[
     Form(max_length=64, pattern=r"^[a-z][a-z0-9_-]*$", description="Name of a strategy."),
 ]
 
-_LINES: Responses = {
-    200: {
-        "description": "One object a line.",
-        "content": {
-            "application/x-ndjson": {"schema": Progress.model_json_schema(), "example": STEP}
-        },
-    }
-}
+_LINES = shown(STEP, "One object a line.", model=Progress, media_type="application/x-ndjson")
 
 
 @router.post("/explain", tags=["classify"], responses={200: shown(EXPLAINED)})
@@ -97,7 +90,7 @@ async def case(request: Request, image: Uploaded, strategy: Strategy = None) -> 
     return await server.workers.run(_answer, server.kept.keep(study), study)
 
 
-@router.post("/report", tags=["report"], response_class=StreamingResponse, responses=_LINES)
+@router.post("/report", tags=["report"], response_class=StreamingResponse, responses={200: _LINES})
 async def report(request: Request, image: Uploaded, strategy: Strategy = None) -> StreamingResponse:
     """Write a report; each line of the answer is a JSON object: steps, then the case."""
     _check_strategy(strategy)
