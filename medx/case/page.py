@@ -20,6 +20,7 @@ from reportgen.evidence import positive_label
 from reportgen.marked_text import mark_text
 from reportgen.page_views import VERDICTS as WORDS
 from reportgen.page_views import describe_claim
+from retrieval.search.results import shown_similarity
 
 #: Further classes are counted, not shown.
 SHOWN_CLASSES = 12
@@ -120,6 +121,7 @@ def _shown(study: Study) -> dict[str, Any]:
         threshold=threshold_line(result.prediction),
         possible=set_line(result.prediction),
         likeness=likeness_line(result.prediction),
+        cosine=shown_similarity,
         alike=neighbours_line(result.neighbours),
     )
 
@@ -152,7 +154,8 @@ def _layer(study: Study) -> str | None:
 
 
 def _bars(prediction: Prediction) -> list[Bar]:
-    positive, held = positive_label(prediction), prediction.conformal_set
+    positive = positive_label(prediction)
+    held = None if prediction.out_of_distribution else prediction.conformal_set
     return [
         Bar(
             name=name,

@@ -15,6 +15,8 @@ IN_ARCHIVE = (
     "these very pixels are in the archive ({}): the classifier may have learned from them, "
     "so that its call is no independent opinion"
 )
+#: Of such images a classifier has seen nothing.
+UNSEEN = "test"
 
 
 def warnings_of(
@@ -32,9 +34,11 @@ def warnings_of(
     if withheld:
         how = "not reported" if withheld.kind is NoReport.refused else "the report failed"
         found.append(f"{how}: {withheld.reason}")
-    found += [f"a person should decide: {reason}" for reason in case.prediction.abstain_reasons]
-    if copies:
-        places = sorted({item.split or "no split" for item in copies})
+    told = withheld.reason if withheld else ""
+    reasons = (reason for reason in case.prediction.abstain_reasons if reason not in told)
+    found += [f"a person should decide: {reason}" for reason in reasons]
+    places = sorted({item.split or "no split" for item in copies} - {UNSEEN})
+    if places:
         found.append(IN_ARCHIVE.format(", ".join(places)))
     if report:
         found += _of_report(report)

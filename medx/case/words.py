@@ -10,6 +10,7 @@ from medx.core.words import many
 from reportgen.agreement.results import Agreement, Verdict
 from reportgen.evidence import HeatMapFact, positive_label
 from reportgen.report import Report
+from retrieval.search.results import shown_similarity
 
 
 def call_line(prediction: Prediction) -> str:
@@ -35,6 +36,8 @@ def set_line(prediction: Prediction) -> str:
     held = prediction.conformal_set
     if held is None or prediction.conformal_level is None:
         return "which classes remain possible is not known: the classifier kept nothing of val"
+    if prediction.out_of_distribution:
+        return "which classes remain possible cannot be told for an unlike image"
     level = f"{100 * prediction.conformal_level:g} %"
     if not held:
         return f"no class is likely enough to remain possible at {level}"
@@ -61,7 +64,7 @@ def neighbours_line(neighbours: Sequence[Hit]) -> str:
     counts = Counter(hit.label or "no label" for hit in neighbours)
     listed = ", ".join(f"{count} {label}" for label, count in counts.most_common())
     best = max(hit.similarity for hit in neighbours)
-    return f"{listed} of {many(len(neighbours), 'case')}; most similar {best:.3f}"
+    return f"{listed} of {many(len(neighbours), 'case')}; most similar {shown_similarity(best)}"
 
 
 def heatmap_line(heatmap: HeatMapFact | None, reason: str | None) -> str:

@@ -125,6 +125,8 @@ def _print_case(result: CaseResult) -> None:
     prediction = result.prediction
     if result.is_mock:
         print_line("MOCK REPORT: written from the evidence alone; nothing looked at the image.")
+    if result.synthetic:
+        print_line("SYNTHETIC IMAGE: a program drew it; it shows no patient.")
     if result.synthetic_source:
         print_line("SYNTHETIC: classifier or archive were made of drawn images.")
     _print_row("classifier", words.call_line(prediction))

@@ -133,11 +133,11 @@ def test_claims_carry_sign_word_and_reason(study, verdict, sign):
 def test_what_limits_a_case_is_in_view(study):
     text = words(render_case(study))
     assert text.count("Research use only, not for clinical use.") >= 2
-    assert "MOCK REPORT: nothing looked at the image" in text
-    assert "Classifier and archive: synthetic images" in text
+    assert "MOCK REPORT: no model looked at the image." in text
+    assert "SYNTHETIC ARCHIVE" in text
     real = changed(study, is_mock=False, synthetic_source=False, synthetic=False)
-    assert "MOCK REPORT: nothing looked" not in words(render_case(real))
-    assert "Classifier and archive: synthetic" not in words(render_case(real))
+    assert "MOCK REPORT: no model" not in words(render_case(real))
+    assert "SYNTHETIC" not in words(render_case(real))
 
 
 def test_a_case_without_a_report_says_why(bench):

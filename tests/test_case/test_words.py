@@ -50,6 +50,10 @@ def test_a_conformal_set_in_words(held, classes, said):
     assert set_line(prediction(held=held, classes=tuple(classes))) == said
 
 
+def test_an_unlike_image_has_no_set():
+    assert "cannot be told" in set_line(prediction(held=["normal"], score=1.7))
+
+
 def test_a_missing_set_or_threshold_is_said():
     assert "not known" in set_line(prediction())
     assert threshold_line(prediction(point=None)) == "the most probable class is taken"

@@ -4,21 +4,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PIL import Image as PILImage
+from test_case.broken_engine import BrokenEngine
 
 from medx.case.results import CaseResult, NoReport
-from medx.core.errors import EngineError, InputError
+from medx.core.errors import InputError
 from medx.core.images import read_image
 from medx.core.pixels import Pixels
 from reportgen.config import ReportConfig
-from reportgen.engines.base import Engine
 from reportgen.engines.choose import ChosenEngine
-
-
-class Broken(Engine):
-    name = "broken"
-
-    def generate(self, request):
-        raise EngineError("the engine broke", hint="mend it")
 
 
 def colour_noise() -> Pixels:
@@ -59,6 +52,12 @@ def test_a_copy_of_an_archived_image_is_said_and_its_label_is_not(bench, two_cla
     assert "label" not in CaseResult.model_fields
 
 
+def test_a_copy_of_a_test_image_is_known_to_be_drawn_and_was_not_learned(bench, film):
+    result = bench.study(film).result
+    assert result.synthetic
+    assert not any("in the archive" in warning for warning in result.warnings)
+
+
 def test_an_unlike_image_is_shown_and_not_reported(bench):
     study = bench.study(colour_noise())
     result = study.result
@@ -72,7 +71,7 @@ def test_an_unlike_image_is_shown_and_not_reported(bench):
 
 
 def test_a_failing_engine_leaves_the_rest(bench, film):
-    chosen = ChosenEngine(engine=Broken(ReportConfig()), reason="asked for")
+    chosen = ChosenEngine(engine=BrokenEngine(ReportConfig()), reason="asked for")
     result = replace(bench, chosen=chosen).study(film).result
     assert result.withheld.kind is NoReport.failed
     assert (result.withheld.reason, result.withheld.hint) == ("the engine broke", "mend it")
