@@ -1,8 +1,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
-SOURCES := medx classify retrieval reportgen tests benchmarks
+SOURCES := medx classify retrieval reportgen tests benchmarks docker
 
-.PHONY: demo test lint format check constraints clean
+.PHONY: demo test lint format check rehearse constraints clean
 
 demo: .venv/demo.stamp  ## the whole chain; writes outputs/demo/index.html
 	$(BIN)/medx demo
@@ -22,6 +22,9 @@ format: .venv/test.stamp
 	$(BIN)/ruff check --fix $(SOURCES)
 
 check: lint test  ## what CI runs
+
+rehearse: .venv/test.stamp  ## the Dockerfile's own steps in a scratch folder, and medx from it
+	$(BIN)/python docker/rehearse.py
 
 constraints:  ## pin the newest set that resolves for every supported Python; needs uv
 	uv pip compile pyproject.toml --extra dev --extra test --universal --python-version 3.10 \
