@@ -8,7 +8,7 @@ from pathlib import Path
 from medx.core.console import progress_bar, warn
 from reportgen.engines.choose import ChosenEngine
 from reportgen.item import ReportItem
-from reportgen.report_files import remove_leftovers
+from reportgen.report_files import begin_writing
 from reportgen.report_run import ReportRun
 from reportgen.report_set import ReportSet, Skipped
 from reportgen.run_pictures import ReadNeighbour
@@ -47,12 +47,15 @@ def generate_reports(
     Raises:
         EngineError: When every report failed.
         InputError: When no image could be read, or none may be reported on.
-        ValueError: When there are no items or strategies, or two items share an id.
+        ValueError: When there are no items or strategies, or two share an id or a name.
     """
     if not strategies:
         raise ValueError("strategies must not be empty")
-    if resume:
-        remove_leftovers(run_dir)
+    names = [strategy.name for strategy in strategies]
+    for name in names:
+        if names.count(name) > 1:  # their files would have one name
+            raise ValueError(f"strategies must differ in name, two are called {name!r}")
+    begin_writing(run_dir)
     run = ReportRun(
         strategies=strategies, chosen=chosen, run_dir=run_dir, resume=resume, neighbours=neighbours
     )

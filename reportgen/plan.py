@@ -81,8 +81,18 @@ def plan(item: ReportItem, strategy: Strategy, chosen: ChosenEngine) -> Job:
         "items": evidence.items(),
         "synthetic": evidence.synthetic,
     }
-    path = f"{FOLDER}/{item.file_stem}--{strategy.name}.json"
-    return Job(item=item, strategy=strategy, request=request, question=question, path=path)
+    return Job(
+        item=item,
+        strategy=strategy,
+        request=request,
+        question=question,
+        path=report_path(item, strategy),
+    )
+
+
+def report_path(item: ReportItem, strategy: Strategy) -> str:
+    """Return where a report is kept, from the run folder."""
+    return f"{FOLDER}/{item.file_stem}--{strategy.name}.json"
 
 
 def find_answer(job: Job, run_dir: Path) -> tuple[Report | None, bool]:

@@ -10,6 +10,8 @@ from medx.core.errors import InputError
 from reportgen.report import Report
 
 FOLDER = "reports"
+#: Written when all is done.
+SUMMARY = "metrics.json"
 
 
 def list_reports(run_dir: Path) -> list[Path]:
@@ -35,7 +37,8 @@ def read_report(path: Path) -> Report:
         ) from error
 
 
-def remove_leftovers(run_dir: Path) -> None:
-    """Remove what a killed run left half-written beside its reports."""
+def begin_writing(run_dir: Path) -> None:
+    """Remove what a killed run left half-written, and the summary: the run is not finished."""
     for path in (run_dir / FOLDER).glob(".*.json"):
         path.unlink(missing_ok=True)
+    (run_dir / SUMMARY).unlink(missing_ok=True)

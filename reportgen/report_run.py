@@ -15,11 +15,12 @@ from reportgen.answering import make_report
 from reportgen.engines.choose import ChosenEngine
 from reportgen.item import ReportItem
 from reportgen.page_views import Shown
-from reportgen.plan import Job, find_answer, plan
+from reportgen.plan import Job, find_answer, plan, report_path
 from reportgen.render import write_pages
 from reportgen.report import Report
+from reportgen.report_files import SUMMARY
 from reportgen.report_set import Failure, Refused, ReportRow, ReportSet, Skipped, row_of
-from reportgen.run_pdfs import write_pdf
+from reportgen.run_pdfs import pdf_path, write_pdf
 from reportgen.run_pictures import ReadNeighbour, save_pictures
 from reportgen.strategies.base import Strategy
 
@@ -106,7 +107,7 @@ class ReportRun:
         if not self.shown and not self.skipped:
             raise ValueError("items must not be empty")
         result = write_pages(self._result(), self.shown, self.run_dir)
-        write_json(self.run_dir / "metrics.json", result.model_dump(exclude={"reports"}))
+        write_json(self.run_dir / SUMMARY, result.model_dump(exclude={"reports"}))
         if not self.rows:
             raise self._nothing()
         return result
@@ -119,6 +120,8 @@ class ReportRun:
         for item in items:
             if reason := refuse(item.evidence):
                 self.refused.append(Refused(image_id=item.evidence.image_id, reason=reason))
+                for strategy in self.strategies:
+                    self._remove(report_path(item, strategy))
             else:
                 allowed.append(item)
         return allowed
@@ -143,6 +146,12 @@ class ReportRun:
         warn(f"no report for {job.name}: {error}")
         image_id, strategy = job.item.evidence.image_id, job.strategy.name
         self.failures.append(Failure(image_id=image_id, strategy=strategy, reason=str(error)))
+        self._remove(job.path)
+
+    def _remove(self, path: str) -> None:
+        """Remove an earlier report: it answered another question, or should not be."""
+        for file in (path, pdf_path(path)):
+            (self.run_dir / file).unlink(missing_ok=True)
 
     def _result(self) -> ReportSet:
         engine, rows = self.chosen.engine, self.rows

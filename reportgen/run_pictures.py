@@ -12,7 +12,7 @@ from medx.core.images import Pixels
 from medx.core.values import Hit
 from reportgen.item import ReportItem, file_stem
 
-IMAGES, NEIGHBOURS = "images", "neighbours"
+IMAGES, HEATMAPS, NEIGHBOURS = "images", "heatmaps", "neighbours"
 #: Longest side of a similar case.
 THUMBNAIL = 160
 
@@ -27,7 +27,7 @@ def image_path(image_id: str) -> str:
 
 def heatmap_path(image_id: str) -> str:
     """Return where an image under its heat-map is kept, from the run folder."""
-    return f"{IMAGES}/{file_stem(image_id)}.heatmap.png"
+    return f"{HEATMAPS}/{file_stem(image_id)}.png"
 
 
 def neighbour_path(image_id: str) -> str:

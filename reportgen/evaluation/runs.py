@@ -15,7 +15,7 @@ from medx.core.words import many
 from reportgen.evaluation.candidate import Written, written_of
 from reportgen.evaluation.results import Damaged
 from reportgen.modality import modality_of
-from reportgen.report_files import list_reports, read_report
+from reportgen.report_files import SUMMARY, list_reports, read_report
 
 
 class Writer(NamedTuple):
@@ -138,7 +138,7 @@ def _read_run(folder: Path) -> FinishedRun:
 def _read_reasons(folder: Path) -> tuple[bool, dict[tuple[str, str | None], str]]:
     """Return whether the run finished, and what failed, was refused or could not be read."""
     try:
-        summary = load_json(folder / "metrics.json")
+        summary = load_json(folder / SUMMARY)
     except CheckpointError as error:
         warn(f"{error} Images it never came to are not counted")
         return False, {}
@@ -149,5 +149,5 @@ def _read_reasons(folder: Path) -> tuple[bool, dict[tuple[str, str | None], str]
                 key = (str(row["image_id"]), row.get("strategy"))
                 reasons[key] = f"{said}{row['reason']}"
     except (AttributeError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{folder / 'metrics.json'} is damaged: {error!r}") from error
+        raise CheckpointError(f"{folder / SUMMARY} is damaged: {error!r}") from error
     return True, reasons

@@ -9,9 +9,11 @@ import pytest
 
 from medx.core.errors import EngineError, InputError
 from medx.core.settings import DISCLAIMER
+from medx.core.values import HeatMap
 from reportgen.agreement.results import WarningKind
 from reportgen.config import ReportConfig
 from reportgen.engines.choose import choose_engine
+from reportgen.evidence import HeatMapFact
 from reportgen.generate import MOST_REPORTS, generate_reports
 from reportgen.item import ReportItem
 from reportgen.report_files import list_reports, read_report
@@ -320,3 +322,61 @@ def test_the_tiny_medgemma_writes_a_set(tiny_medgemma, concise, make_items, tmp_
         assert (report.schema_valid, report.repaired) == (True, False)
         assert json.loads(report.raw).keys() == {"findings", "impression"}
         assert report.text.startswith("FINDINGS:")
+
+
+def test_a_report_that_answers_another_question_does_not_outlive_it(
+    scripted, concise, make_items, tmp_path
+):
+    generate_reports(make_items(2), concise, scripted(), tmp_path)
+    others = make_items(2, notes=["view: PA"])
+    chosen = scripted(GOOD, EngineError("no memory"))
+    generate_reports(others, concise, chosen, tmp_path, resume=True)
+    assert written(tmp_path) == ["case-0--concise.json"]
+
+
+def test_a_report_on_an_image_that_is_now_refused_goes(unlike, scripted, concise, tmp_path):
+    generate_reports(unlike, concise, scripted(allow_unlike=True), tmp_path)
+    assert len(written(tmp_path)) == 2
+    generate_reports(unlike, concise, scripted(), tmp_path, resume=True)
+    assert written(tmp_path) == ["case-0--concise.json"]
+
+
+def test_a_run_that_goes_on_is_not_finished(scripted, concise, make_items, tmp_path):
+    generate_reports(make_items(1), concise, scripted(), tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        generate_reports(
+            make_items(2), concise, scripted(KeyboardInterrupt()), tmp_path, resume=True
+        )
+    assert not (tmp_path / "metrics.json").exists()
+
+
+def test_two_strategies_of_one_name_are_the_callers_mistake(
+    scripted, concise, make_items, tmp_path
+):
+    with pytest.raises(ValueError, match="two are called 'concise'"):
+        generate_reports(make_items(1), concise * 2, scripted(), tmp_path)
+
+
+def test_no_image_takes_the_place_of_anothers_heatmap(mock, concise, make_evidence, tmp_path):
+    heatmap = HeatMap(
+        id="film",
+        label="pneumonia",
+        method="gradcam",
+        classifier="toy",
+        values=np.eye(2, dtype=np.float32),
+        peak=(0.9, 0.5),
+        zone="middle right",
+    )
+    fact = HeatMapFact(label="pneumonia", method="gradcam", peak=(0.9, 0.5), zone="middle right")
+    items = [
+        ReportItem(
+            evidence=make_evidence(image_id="film", heatmap=fact),
+            pixels=np.zeros((28, 28), np.uint8),
+            heatmap=heatmap,
+        ),
+        ReportItem(
+            evidence=make_evidence(image_id="film.heatmap"), pixels=np.zeros((28, 28), np.uint8)
+        ),
+    ]
+    generate_reports(items, concise, mock, tmp_path)
+    assert len(list(tmp_path.rglob("*.png"))) == 3
