@@ -14,6 +14,7 @@ export function startCase(container) {
   const sliders = { opacity: $("opacity"), width: $("width"), level: $("level") };
   const buttons = Object.fromEntries([...container.querySelectorAll("[data-do]")].map((b) => [b.dataset.do, b]));
   const view = { zoom: 1, x: 0, y: 0 }; // x and y: shift as shares of a pane
+  const wanted = { width: 255, level: 128 }; // unrounded: slow dragging adds up
   let invert = false, dragSetsWindow = false, shownOpacity = 50;
 
   function draw() {
@@ -70,8 +71,10 @@ export function startCase(container) {
   }
 
   function setWindow(width, level) {
-    sliders.width.value = Math.min(255, Math.max(1, Math.round(width)));
-    sliders.level.value = Math.min(255, Math.max(0, Math.round(level)));
+    wanted.width = Math.min(255, Math.max(1, width));
+    wanted.level = Math.min(255, Math.max(0, level));
+    sliders.width.value = Math.round(wanted.width);
+    sliders.level.value = Math.round(wanted.level);
     shade();
   }
 
@@ -154,7 +157,7 @@ export function startCase(container) {
       zoomBy(now / pinched);
       pinched = now;
     } else if (dragSetsWindow || event.shiftKey || (event.buttons & 2)) {
-      setWindow(Number(sliders.width.value) + x / 2, Number(sliders.level.value) + y / 2);
+      setWindow(wanted.width + x / 2, wanted.level + y / 2);
     } else {
       moveBy(x / own.clientWidth, y / own.clientHeight);
     }
@@ -217,6 +220,7 @@ export function startCase(container) {
   const openOrigin = () => { $("origin").open = true; };
   addEventListener("beforeprint", openOrigin);
   for (const slider of Object.values(sliders)) if (slider) slider.addEventListener("input", shade);
+  for (const name of ["width", "level"]) sliders[name].addEventListener("input", () => { wanted[name] = Number(sliders[name].value); });
   const resized = new ResizeObserver(draw);
   resized.observe(stage);
   bases.forEach((base) => base.addEventListener("load", draw));

@@ -6,11 +6,16 @@ import { formOf, Problem, send } from "./server.js";
 import { study } from "./study.js";
 
 const RASTER = ["89504e47", "ffd8ff", "49492a00", "4d4d002a", "49492b00", "4d4d002b", "424d", "934e554d"];
+const MOST = 6; // files that the page keeps
 const kept = new Map(); // of this visit: the file and its name by case, for exports and further reports
 let last = null, shown = null, stop = () => {};
 
 export const lastCase = () => last;
-export function keepCase(id, what) { kept.set(id, what); last = id; }
+export function keepCase(id, what) {
+  kept.set(id, what);
+  if (kept.size > MOST) kept.delete(kept.keys().next().value);
+  last = id;
+}
 export function forgetCase(id) { kept.delete(id); if (last === id) last = null; }
 
 /** Show a case; returns its marks, for the head of the page. */
@@ -36,7 +41,7 @@ async function bind(part, id) {
   part.querySelector("[data-again]")?.addEventListener("submit", (event) => {
     event.preventDefault();
     const strategy = new FormData(event.target).get("strategy");
-    withFile(id, ({ file, name }) => study(file, name, strategy));
+    withFile(id, ({ file, name, frame }) => study(file, name, { frame, strategy }));
   });
   for (const button of part.querySelectorAll("[data-export]")) {
     const needsStudy = "study" in button.dataset;

@@ -28,6 +28,7 @@ const sentence = (text) => text ? `${text[0].toUpperCase()}${text.slice(1)}${/[.
 /** Show what went wrong, what to do, and a way to do it again. */
 export function showTrouble(problem, again = null) {
   if (problem.name === "AbortError") return;
+  for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
   const box = make("div", { class: "none" },
     make("h2", { text: HEADINGS[problem.status] || "That did not work" }),
     make("p", { text: sentence(problem.message) }));
@@ -43,6 +44,13 @@ export function showTrouble(problem, again = null) {
 }
 
 export function clearTrouble() { $("trouble").replaceChildren(); }
+
+/** Return a cosine with three decimals, or more where it would pass for 1. */
+export function cosine(value) {
+  const text = value.toFixed(3);
+  if (text !== "1.000" || value >= 1 - 1e-6) return text;
+  return value < 0.99995 ? value.toFixed(4) : ">0.9999";
+}
 
 /** Close a dialog by its buttons, or by a click beside it. */
 export function closable(dialog) {

@@ -88,6 +88,7 @@ async function start() {
     fillFilters(values, metadata);
   } catch (problem) {
     if (problem instanceof Problem && problem.status === 503) {
+      $("starting-note").textContent = problem.message;
       show("starting");
       setTimeout(start, 1000);
       return;
@@ -103,7 +104,10 @@ function openHelp() { if (!document.querySelector("dialog[open]")) $("help").sho
 
 for (const id of ["help", "item"]) closable($(id));
 askTokenWith(askToken);
+const theme = localStorage.getItem("medx-theme");
+if (theme) document.documentElement.dataset.theme = theme;
 startTheme($("theme"));
+$("theme").addEventListener("click", () => localStorage.setItem("medx-theme", document.documentElement.dataset.theme));
 $("help-button").addEventListener("click", openHelp);
 addEventListener("keydown", (event) => {
   const typing = event.target.closest?.("input:not([type=range]), select, textarea");

@@ -1,6 +1,7 @@
 // The archive, asked by words or by one of its images.
 
-import { $, clearTrouble, make, tell } from "./elements.js";
+import { $, clearTrouble, cosine, make, tell } from "./elements.js";
+import { cameFromHere } from "./item.js";
 import { formOf, itemImage, postJson, send, showPicture } from "./server.js";
 
 const FILTERS = { label: "Label", split: "Split", source: "Source", dataset: "Dataset" };
@@ -40,7 +41,7 @@ export async function showSearch(parameters, openItem) {
     shown = key;
     showResult(wanted);
   }
-  const hit = item && answered?.hits.find((one) => one.id === item);
+  const hit = item && answered?.hits?.find((one) => one.id === item);
   if (hit) openItem(hit, answered, parameters);
 }
 
@@ -67,6 +68,7 @@ async function find(wanted) {
     return await (await send("/search/image", { method: "POST", body: formOf(file, { top_k, split, where }), signal: mine.signal })).json();
   } catch (problem) {
     if (mine !== asking) return undefined;
+    if (problem.status === 422 && (where || split !== "all")) return { none: problem.message };
     $("results").replaceChildren();
     throw problem;
   }
@@ -74,16 +76,22 @@ async function find(wanted) {
 
 function showResult(wanted) {
   if (!answered) { $("results").replaceChildren(emptyState()); return; }
+  if (answered.none) {
+    $("results").replaceChildren(
+      make("h2", { id: "found", tabindex: "-1", text: "Nothing under these filters" }),
+      make("p", { text: `${sentence(answered.none)} Choose “any” in one of the filters.` }));
+    tell("Nothing found");
+    return;
+  }
   const parts = [];
   if (answered.unknown_words.length) {
     parts.push(make("p", { class: "banner" }, make("b", { text: `Unknown to the encoder: ${answered.unknown_words.join(", ")}. ` }), "It cannot look for what it has never read; images are ordered by the other words, or by nothing."));
   } else if (answered.warning) parts.push(make("p", { class: "banner", text: sentence(answered.warning) }));
   const what = wanted.get("text") ? `“${wanted.get("text")}”` : `images like ${wanted.get("like")}`;
   const among = answered.searched === answered.count ? `${answered.count.toLocaleString("en")}` : `${answered.searched.toLocaleString("en")} of ${answered.count.toLocaleString("en")}`;
-  parts.push(make("h2", { id: "found", tabindex: "-1", text: answered.hits.length ? `${answered.hits.length} nearest to ${what}` : `Nothing for ${what}` }));
+  parts.push(make("h2", { id: "found", tabindex: "-1", text: `${answered.hits.length} nearest to ${what}` }));
   parts.push(make("p", { class: "soft", text: `Among ${among} images, by encoder ${answered.encoder}. Similarity is the cosine of embeddings: it orders images; it is no probability and no finding. Labels are those of the archive.` }));
-  if (answered.hits.length) parts.push(make("ul", { class: "grid hits" }, ...answered.hits.map((hit) => card(hit, wanted))));
-  else parts.push(make("p", { text: "No image of the archive fulfils these filters. Choose “any” in one of them." }));
+  parts.push(make("ul", { class: "grid hits" }, ...answered.hits.map((hit) => card(hit, wanted))));
   for (const note of answered.notes) parts.push(make("p", { class: "soft", text: sentence(note) }));
   $("results").replaceChildren(...parts);
   tell(`${answered.hits.length} images found`);
@@ -104,10 +112,10 @@ function card(hit, wanted) {
   const address = new URLSearchParams(wanted);
   address.set("item", hit.id);
   const label = hit.label?.replaceAll("|", ", ") || "no label";
-  const link = make("a", { class: "card", href: `#/search?${address}`, "aria-label": `Hit ${hit.rank}: ${label}, similarity ${hit.similarity.toFixed(3)}, ${hit.id}` },
+  const link = make("a", { class: "card", href: `#/search?${address}`, "aria-label": `Hit ${hit.rank}: ${label}, similarity ${cosine(hit.similarity)}, ${hit.id}`, click: cameFromHere },
     img,
     make("span", { class: "label", text: label }),
-    make("span", { class: "soft" }, make("b", { text: hit.similarity.toFixed(3) }), ` similarity`),
+    make("span", { class: "soft" }, make("b", { text: cosine(hit.similarity) }), ` similarity`),
     make("span", { class: "soft name", text: [hit.split, hit.id].filter(Boolean).join(" · ") }));
   if (answered.duplicates.includes(hit.id)) link.append(make("span", { class: "mark", text: "same pixels" }));
   return make("li", {}, link);

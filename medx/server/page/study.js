@@ -59,12 +59,13 @@ export async function studyAddress(address, name) {
 }
 
 /** Send a file, show its steps, and go to its case. */
-export async function study(file, name, strategy = $("strategy").value) {
+export async function study(file, name, { frame = 0, strategy = $("strategy").value } = {}) {
   const most = Number(document.body.dataset.maxUpload);
   if (file.size > most) {
     showTrouble(new Problem(413, `${name} has ${Math.ceil(file.size / 2 ** 20)} MiB, more than the ${most >> 20} MiB this server takes`, "choose a smaller file, or one frame of it; nothing was sent"));
     return;
   }
+  const again = () => study(file, name, { frame, strategy });
   work?.abort();
   const mine = work = new AbortController();
   clearTrouble();
@@ -73,8 +74,8 @@ export async function study(file, name, strategy = $("strategy").value) {
   location.hash = "#/working";
   changed();
   try {
-    const id = await follow(file, strategy, mine.signal);
-    keepCase(id, { file, name });
+    const id = await follow(file, { frame, strategy }, mine.signal);
+    keepCase(id, { file, name, frame });
     if (work === mine) work = null;
     tell("The case is ready.");
     if (location.hash === "#/working") location.replace(`#/case/${id}`);
@@ -82,14 +83,14 @@ export async function study(file, name, strategy = $("strategy").value) {
     const shown = location.hash === "#/working";
     if (work === mine) work = null;
     if (shown) {
-      addEventListener("hashchange", () => setTimeout(() => showTrouble(problem, () => study(file, name, strategy))), { once: true });
+      addEventListener("hashchange", () => setTimeout(() => showTrouble(problem, again)), { once: true });
       location.replace("#/");
-    } else showTrouble(problem, () => study(file, name, strategy));
+    } else showTrouble(problem, again);
   } finally { changed(); }
 }
 
-async function follow(file, strategy, signal) {
-  const body = formOf(file, { strategy, frame: $("frame").value || 0 });
+async function follow(file, fields, signal) {
+  const body = formOf(file, fields);
   const response = await send("/report", { method: "POST", body, signal });
   let id = null;
   await readLines(response, (line) => {
@@ -115,7 +116,7 @@ function showStep(step) {
 function take(files) {
   clearTrouble();
   if (files.length > 1) { showTrouble(new Problem(422, `${files.length} files were dropped, and a case is one image`, "drop one of them")); return; }
-  if (files.length) study(files[0], files[0].name);
+  if (files.length) study(files[0], files[0].name, { frame: Number($("frame").value) || 0 });
 }
 
 $("file").addEventListener("change", (event) => { take([...event.target.files]); event.target.value = ""; });
