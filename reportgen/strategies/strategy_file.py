@@ -74,6 +74,8 @@ class _FrontMatter(BaseModel):
     def _check_name(cls, name: str) -> str:
         if name in _NO_NAMES:
             raise ValueError(f"name must not be {name!r}")
+        if "--" in name:  # stands between image and strategy in file names
+            raise ValueError(f"name must not hold '--', got {name!r}")
         return name
 
     @field_validator("sections")

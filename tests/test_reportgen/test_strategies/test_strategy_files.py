@@ -92,6 +92,7 @@ def test_the_mock_meets_the_contract_of_a_file(path, make_evidence, make_request
         ("version: 3", "verison: 3", 3, "verison: Extra inputs are not permitted"),
         ("name: triage\n", "", 2, "name: Field required"),
         ("name: triage\n", "name: all\n", 2, "name must not be 'all'"),
+        ("name: triage\n", "name: a--b\n", 2, "name must not hold '--'"),
         ("name: triage\n", "name: ../x\n", 2, "name: String should match pattern"),
         ("kind: regions", "kind: region", 11, "sections.1.kind: Input should be 'text'"),
         ("kind: ranked", "kind: text", 12, "min_entries and max_entries are for sections of kind"),
