@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from medx.core.values import Hit, Prediction, Value
 from reportgen.control_tokens import plain_line
 from reportgen.laterality import patient_zone
+from reportgen.modality import modality_of
 
 #: Classes beyond these say nothing a report would use.
 MAX_CLASSES = 5
@@ -116,7 +117,7 @@ def _describe_doubt(prediction: Prediction) -> str:
 def _describe_heatmap(heatmap: HeatMapFact, modality: str) -> str:
     text = f"Heat-map of '{foreign(heatmap.label)}' ({foreign(heatmap.method)}): "
     text += f"highest at the {heatmap.zone}, as seen"
-    place = str(patient_zone(heatmap.zone, modality) or "")
+    place = str(patient_zone(heatmap.zone)) if modality_of(modality).chest else ""
     return f"{text} (the patient's {place}, if the radiograph is frontal)." if place else f"{text}."
 
 

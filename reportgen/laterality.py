@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from reportgen.labeler.finding import Side, Zone
-from reportgen.modality import modality_of
 
 _SIDES = {"left": Side.right, "right": Side.left}
 _ZONES = {"upper": Zone.upper_zone, "middle": Zone.mid_zone, "lower": Zone.lower_zone}
@@ -23,13 +22,12 @@ class PatientZone:
         return " ".join(word for word in (self.side.value if self.side else "", height) if word)
 
 
-def patient_zone(zone: str, modality: str) -> PatientZone | None:
-    """Return where a ninth of the image (``lower left``, as seen) lies in the patient.
+def patient_zone(zone: str) -> PatientZone:
+    """Return where a ninth of a frontal chest radiograph lies in the patient.
 
-    None unless it is a chest radiograph, which is taken to be frontal.
+    >>> str(patient_zone("lower left"))
+    'right lower zone'
     """
-    if not modality_of(modality).chest:
-        return None
     words = zone.lower().split()
     return PatientZone(
         side=next((_SIDES[word] for word in words if word in _SIDES), None),

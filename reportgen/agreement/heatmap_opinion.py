@@ -7,17 +7,11 @@ from reportgen.agreement.opinion import Opinion
 from reportgen.agreement.statement import Statement, stance
 from reportgen.evidence import HeatMapFact
 from reportgen.labeler.finding import Side, Status, Zone
+from reportgen.laterality import patient_zone
 
 ID = "H1"
-#: In a frontal radiograph the patient faces the reader.
-SIDES = {"left": Side.right, "right": Side.left}
 _HIGH = frozenset({Zone.upper_zone, Zone.apical})
 _LOW = frozenset({Zone.lower_zone, Zone.basal})
-
-
-def patient_side(heatmap: HeatMapFact) -> Side | None:
-    """Return the patient's side of the peak, None in the middle third."""
-    return next((side for word, side in SIDES.items() if word in heatmap.zone.split()), None)
 
 
 def heatmap_opinion(claim: Statement, heatmap: HeatMapFact | None) -> Opinion:
@@ -31,19 +25,21 @@ def heatmap_opinion(claim: Statement, heatmap: HeatMapFact | None) -> Opinion:
     meaning = class_meaning(heatmap.label, [], chest=True)
     if not any(s.status is Status.present and stance(claim, s) > 0 for s in meaning):
         return Opinion()
-    there = patient_side(heatmap)
+    place = patient_zone(heatmap.zone)
+    there = place.side
     whose = f" (the patient's {there.value})" if there else ""
     words = f"the heat-map is highest at the {heatmap.zone} as seen{whose}"
     if there and claim.side in (Side.left, Side.right) and claim.side is not there:
         return Opinion(stance=-1, decisive=True, opposing=[ID], words=words)
-    if _far(claim.zones, heatmap.zone):
+    if _far(claim.zones, place.zone):
         return Opinion(stance=-1, opposing=[ID], words=words)
     return Opinion(stance=1, supporting=[ID], words=words)
 
 
-def _far(zones: tuple[Zone, ...], zone: str) -> bool:
+def _far(zones: tuple[Zone, ...], peak: Zone | None) -> bool:
     """Return True for a basal finding and an upper peak, or the reverse."""
     if not zones:
         return False
-    down = zone.split()[0]
-    return (down == "upper" and set(zones) <= _LOW) or (down == "lower" and set(zones) <= _HIGH)
+    return (peak is Zone.upper_zone and set(zones) <= _LOW) or (
+        peak is Zone.lower_zone and set(zones) <= _HIGH
+    )

@@ -117,7 +117,7 @@ class Facts:
         heatmap, finding = self.evidence.heatmap, self.finding
         if heatmap is None or finding is None or heatmap.label != self.label or finding in UNSIDED:
             return ""
-        return str(patient_zone(heatmap.zone, self.evidence.modality) or "")
+        return str(patient_zone(heatmap.zone))
 
     @property
     def _chest(self) -> bool:
