@@ -9,7 +9,7 @@ from itertools import product
 from reportgen.agreement.claims import read_claims
 from reportgen.agreement.heatmap_opinion import heatmap_opinion
 from reportgen.agreement.neighbours_opinion import Neighbour, read_neighbours
-from reportgen.agreement.own_words import own_words
+from reportgen.agreement.own_words import IMPRESSIONS, own_words
 from reportgen.agreement.results import ReportWarning, WarningKind
 from reportgen.agreement.statement import DEVICES, NORMAL, Statement, related
 from reportgen.evidence import Evidence
@@ -18,7 +18,6 @@ from reportgen.labeler.labeler import find_mentions
 from reportgen.labeler.mention import Mention
 from reportgen.modality import modality_of
 
-_IMPRESSIONS = frozenset({"impression", "conclusion", "conclusions", "opinion"})
 _ONE_SIDE = (Side.left, Side.right)
 #: So many neighbours must be told with a side, all with the other one.
 NEIGHBOURS = 3
@@ -82,8 +81,8 @@ def _denies(text: str, denied: Mention, there: Mention) -> bool:
 def _against_itself(mentions: Iterable[Mention]) -> list[str]:
     """Return findings whose side in the impression is not that of the findings."""
     told = [m for m in mentions if m.stated and m.status is not Status.absent and m.side]
-    below = [m for m in told if m.section in _IMPRESSIONS]
-    above = [m for m in told if m.section not in _IMPRESSIONS]
+    below = [m for m in told if m.section in IMPRESSIONS]
+    above = [m for m in told if m.section not in IMPRESSIONS]
     found: dict[str, str] = {}
     for mention in below:
         sides = {m.side for m in above if related(m.finding.value, mention.finding.value)}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from reportgen.labeler.certainty import doubt_alternatives, judge
 from reportgen.labeler.course import Modifiers, find_modifiers
 from reportgen.labeler.finding import Change, Finding, Status, Zone, joined
@@ -29,6 +31,11 @@ def label_report(text: str, *, source: str = "") -> ReportLabels:
 
 def find_mentions(text: str) -> list[Mention]:
     """Return every phrase of ``text`` that speaks of a finding, in order."""
+    return list(_read(text))
+
+
+@lru_cache(maxsize=8)  # the checks of a report ask for the same text one after the other
+def _read(text: str) -> tuple[Mention, ...]:
     lexicon = load_lexicon()
     tokens = tokenise(text)
     mentions: list[Mention] = []
@@ -48,7 +55,7 @@ def find_mentions(text: str) -> list[Mention]:
                 mentions += found
             else:
                 mentions[last:] = add_to_last(sentence, mentions[last:])
-    return mentions
+    return tuple(mentions)
 
 
 def _mentions(text: str, sentence: Sentence, passage: Passage) -> list[Mention]:
