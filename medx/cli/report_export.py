@@ -85,9 +85,9 @@ def _kept_picture(path: Path, report: Report) -> Path | None:
     """Return the picture of the image that the report's run wrote, when it is that image."""
     from medx.core.errors import InputError
     from reportgen.exports.study import read_source
+    from reportgen.run_pictures import image_path
 
-    stem = path.stem.removesuffix(f"--{report.strategy}")
-    picture = path.parent.parent / "images" / f"{stem}.png"
+    picture = path.parent.parent / image_path(report.image_id)
     if not picture.is_file():
         return None
     try:
