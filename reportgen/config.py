@@ -14,7 +14,7 @@ class ReportConfig:
         limit: Look only at the first N records of the split.
         strategies: Names of prompt strategies; every one reports on the same images.
         num_samples: How many images.
-        engine: ``auto``, ``medgemma`` or ``mock``.
+        engine: ``auto``, or a name in ``ENGINES``.
         model: Hub id, also with ``@REVISION``, or local folder of the model; None takes whichever
             MedGemma is at hand.
         weights: Local folder that holds the weights of ``model``.

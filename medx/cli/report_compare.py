@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -36,6 +35,8 @@ from medx.cli.report_evaluate import (
     WorstOption,
     as_settings,
 )
+from medx.cli.report_generate import ClassifierOption, SimilarOption
+from medx.cli.report_settings import ALL, check_resumed, expand_strategies, load_strategies
 from medx.core.device import Device
 from medx.core.errors import InputError
 from reportgen.config import ReportConfig
@@ -46,7 +47,6 @@ from reportgen.strategies import STRATEGIES
 if TYPE_CHECKING:
     from medx.case.report_runs import WrittenRuns
 
-ALL = "all"
 #: What only writing reports needs.
 WRITING = ("strategy", "engine", "num_samples", "split", "limit", "run", "index", "config",
            "assignments", "resume")  # fmt: skip
@@ -87,22 +87,8 @@ def compare(
     data_dir: DataDirOption = None,
     split: SplitOption = ReportConfig.split,
     limit: LimitOption = ReportConfig.limit,
-    run: Annotated[
-        str | None,
-        typer.Option(
-            "--run",
-            help="Folder or name of the classifier's train run. [default: the latest]",
-            show_default=False,
-        ),
-    ] = ReportConfig.run,
-    index: Annotated[
-        str | None,
-        typer.Option(
-            "--index",
-            help="Index of similar cases. [default: the dataset's]",
-            show_default=False,
-        ),
-    ] = ReportConfig.index,
+    run: ClassifierOption = ReportConfig.run,
+    index: SimilarOption = ReportConfig.index,
     labels: LabelsOption = None,
     references: ReferencesOption = None,
     column: ColumnOption = EvaluateConfig.column,
@@ -174,7 +160,7 @@ def _writing(
     return replace(
         wanted,
         dataset=wanted.dataset or default_dataset(data_dir),
-        strategies=_expand(given.get("strategy") or wanted.strategies),
+        strategies=expand_strategies(given.get("strategy") or wanted.strategies),
     )
 
 
@@ -186,7 +172,6 @@ def _write(
     data_dir: Path | None,
 ) -> WrittenRuns:
     from medx.case.report_runs import write_runs
-    from medx.cli.report_settings import check_resumed, load_strategies
     from medx.core.runs import save_config
 
     check_resumed(run_dir, writing)
@@ -200,8 +185,3 @@ def _write(
         resume=bool(given.get("resume")),
         exact="num_samples" in given,
     )
-
-
-def _expand(names: Sequence[str]) -> tuple[str, ...]:
-    wanted = [known for name in names for known in (STRATEGIES if name == ALL else [name])]
-    return tuple(dict.fromkeys(wanted))

@@ -42,6 +42,21 @@ if TYPE_CHECKING:
 #: Names of images that a run's settings hold.
 MOST_NAMES = 20
 
+ClassifierOption = Annotated[
+    str | None,
+    typer.Option(
+        "--run",
+        help="Folder or name of the classifier's train run. [default: the latest]",
+        show_default=False,
+    ),
+]
+SimilarOption = Annotated[
+    str | None,
+    typer.Option(
+        "--index", help="Index of similar cases. [default: the dataset's]", show_default=False
+    ),
+]
+
 
 def generate(
     context: typer.Context,
@@ -144,22 +159,8 @@ def generate(
         float,
         typer.Option("--timeout", help="Seconds to wait for a server's report."),
     ] = ReportConfig.timeout,
-    run: Annotated[
-        str | None,
-        typer.Option(
-            "--run",
-            help="Folder or name of the classifier's train run. [default: the latest]",
-            show_default=False,
-        ),
-    ] = ReportConfig.run,
-    index: Annotated[
-        str | None,
-        typer.Option(
-            "--index",
-            help="Index of similar cases. [default: the dataset's]",
-            show_default=False,
-        ),
-    ] = ReportConfig.index,
+    run: ClassifierOption = ReportConfig.run,
+    index: SimilarOption = ReportConfig.index,
     output: OutputOption = None,
     name: NameOption = None,
     resume: ResumeOption = False,

@@ -1,4 +1,4 @@
-"""What ``medx report generate`` makes of its options before any work."""
+"""What commands that write reports make of their options before any work."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def report_config(context: typer.Context, **known: Any) -> ReportConfig:
     wanted = context.params.get("strategy") or ReportConfig.strategies
     weights, device = context.params.get("weights"), context.params["device"]
     said |= {
-        "strategies": _expand(wanted),
+        "strategies": expand_strategies(wanted),
         "weights": str(weights) if weights else None,
         "device": device.value,
         "images": None,
@@ -118,6 +118,7 @@ def command_to_go_on(context: typer.Context, run_dir: Path) -> str:
     return shlex.join(words)
 
 
-def _expand(names: Sequence[str]) -> tuple[str, ...]:
+def expand_strategies(names: Sequence[str]) -> tuple[str, ...]:
+    """Return names and files, once each, with every built-in one in the place of ``all``."""
     wanted = [known for name in names for known in (STRATEGIES if name == ALL else [name])]
     return tuple(dict.fromkeys(wanted))
