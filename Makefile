@@ -1,6 +1,6 @@
 PYTHON ?= python3
 BIN := .venv/bin
-SOURCES := medx classify retrieval reportgen tests benchmarks docker
+SOURCES := medx classify retrieval reportgen tests benchmarks docker docs/notebooks
 
 .PHONY: demo test lint format check rehearse constraints clean
 
