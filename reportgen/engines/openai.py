@@ -26,6 +26,9 @@ Answer = tuple[int, Generation | MedxError]
 #: Requests in a row without an answer after which a server counts as gone; more in flight, more.
 SILENCE = 4
 
+#: Seconds in which a server that was gone has to show that it is back.
+KNOCK = 30.0
+
 
 class OpenAIEngine(Engine):
     """Asks a server, with several requests in flight; greedy, so far as the server obeys.
@@ -95,9 +98,11 @@ class OpenAIEngine(Engine):
         """Yield reports as they are done; ``seconds`` is the wait for that one answer.
 
         When ``SILENCE`` in a row, or as many as are in flight, got no answer, the server is gone:
-        the rest is not asked.
+        the rest is not asked, and the next call begins with one small question.
         """
-        self._unanswered = self._repeated = 0
+        self._repeated = 0
+        if not self._gone or self._is_back():
+            self._unanswered = 0
 
         async def produce(put: Callable[[Answer], None]) -> None:
             async with self._link.client(self.config.concurrency) as client:
@@ -121,6 +126,19 @@ class OpenAIEngine(Engine):
     @property
     def _gone(self) -> bool:
         return self._unanswered >= max(SILENCE, self.config.concurrency)
+
+    def _is_back(self) -> bool:
+        """Ask a server that was gone for one token."""
+        quick = replace(
+            self._link, timeout=min(self.config.timeout, KNOCK), retries=Retries(attempts=1)
+        )
+        try:
+            meet(quick, self.model)
+        except NoAnswerError:
+            return False
+        except EngineError:
+            return True  # it speaks, and will say what is wrong with each request
+        return True
 
     async def _answer(
         self, client: httpx2.AsyncClient, body: dict[str, Any]

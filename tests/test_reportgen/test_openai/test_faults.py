@@ -233,6 +233,19 @@ def test_a_server_that_is_gone_is_not_asked_for_ever(concurrency, asked, make_en
     assert answers[19].hint == "go on with --resume"
 
 
+def test_a_server_that_is_gone_is_knocked_at_before_more_is_asked(make_engine, make_request):
+    with FaultServer(*[reset] * 4) as server:
+        engine = make_engine(server, Retries(attempts=1), concurrency=1)
+        list(engine.generate_all([make_request()] * 6))
+        answered, server.on_greeting = server.on_greeting, reset
+        later = dict(engine.generate_all([make_request()] * 6))  # the next images of a run
+        assert len(server.bodies) == 4
+        assert all(str(answer).startswith("not asked") for answer in later.values())
+        server.on_greeting = answered
+        back = dict(engine.generate_all([make_request()] * 2))
+    assert all(isinstance(answer, Generation) for answer in back.values())
+
+
 def test_failures_between_answers_do_not_stop_the_rest(make_engine, make_request):
     with FaultServer(*[reset, reset, reset, say()] * 4) as server:
         engine = make_engine(server, Retries(attempts=1), concurrency=1)
