@@ -194,7 +194,8 @@ def generate(
     check_resumed(run_dir, config)
     runs.save_config(run_dir, asdict(config))
     go_on = f"to go on: {command_to_go_on(context, run_dir)}"
-    with runs.logging_to(run_dir), told_on_interrupt(go_on):
+    # Outside the log: the command holds paths, which may name patients.
+    with told_on_interrupt(go_on), runs.logging_to(run_dir):
         bench = open_workbench(config, data_dir=data_dir, chosen=chosen)
         if not images:
             part = bench.dataset.split(split, limit=limit)

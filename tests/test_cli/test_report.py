@@ -252,6 +252,18 @@ def test_ctrl_c_keeps_reports_and_resume_finishes(generate, tmp_path, monkeypatc
     }
 
 
+def test_the_command_to_go_on_stays_out_of_the_log(generate, picture, tmp_path, monkeypatch):
+    monkeypatch.setattr(Interrupted, "written", 2)
+    monkeypatch.setattr(ENGINES, "_entries", ENGINES._entries.copy())
+    ENGINES.register("interrupted", Entry(f"{__name__}:Interrupted"))
+    stopped = generate(picture, "--engine", "interrupted", "--allow-unlike", "--name", "cut")
+    assert stopped.exit_code == 130
+    assert str(picture) in stopped.stderr
+    log = (tmp_path / "output/report/generate/cut/log.txt").read_text()
+    assert "interrupted: 0 of 1 reports" in log
+    assert str(picture) not in log
+
+
 def test_options_and_settings_agree():
     options = inspect.signature(command.generate).parameters
     for field in fields(ReportConfig):
