@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from http import HTTPStatus
 from typing import Any
 
 import h11
@@ -91,7 +92,7 @@ class Connection(H11Protocol):
             (b"connection", b"close"),
         ]
         events = [
-            h11.Response(status_code=status, headers=headers),
+            h11.Response(status_code=status, headers=headers, reason=HTTPStatus(status).phrase.encode()),
             h11.Data(data=bytes(said.body)),
             h11.EndOfMessage(),
         ]

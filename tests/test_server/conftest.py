@@ -5,6 +5,7 @@ import time
 from contextlib import ExitStack, contextmanager
 
 import pytest
+from raw_http import ask
 from starlette.testclient import TestClient
 
 from medx.server.app import create_app
@@ -89,24 +90,3 @@ def port(listening):
     """The port of a server with default settings."""
     with listening() as port:
         yield port
-
-
-def ask(port, *lines, body=b""):
-    """Send a request as it stands; return the answer as it comes, until the server closes."""
-    head = [*lines, "Host: 127.0.0.1", "Connection: close"]
-    with socket.create_connection(("127.0.0.1", port)) as connection:
-        try:
-            connection.sendall("\r\n".join(head).encode("latin-1") + b"\r\n\r\n" + body)
-        except (BrokenPipeError, ConnectionResetError):
-            pass  # it has heard enough, and has answered
-        return read_all(connection)
-
-
-def read_all(connection):
-    answer = b""
-    try:
-        while part := connection.recv(65536):
-            answer += part
-    except ConnectionResetError:
-        pass
-    return answer
