@@ -32,7 +32,7 @@ from reportgen.evaluation.page import save_page
 from reportgen.evaluation.pairs import paired_tests
 from reportgen.evaluation.results import ReportEvaluation, RunNote
 from reportgen.evaluation.runs import FinishedRun, read_runs
-from reportgen.evaluation.scorers import parse_scorer
+from reportgen.evaluation.scorers import Scorer, parse_scorer
 from reportgen.evaluation.statements import ClassReader
 from reportgen.evaluation.subject import Subject, subjects_of
 from reportgen.evaluation.truth import Truth, read_truth
@@ -74,16 +74,7 @@ def evaluate_reports(
     )
     how = Bootstrap(groups=groups(truth, ids), resamples=config.resamples, seed=config.seed)
     engines = subjects_of(runs, ids, reader)
-    references = [truth.of(image_id).reference for image_id in ids]
-    lacking = missing_packages() if any(references) else []
-    known = Known(
-        true=[truth.true_classes(image_id) for image_id in ids],
-        classes=reader.names,
-        texts=references,
-        labels=[label_report(text) if text else None for text in references],
-        measures=[name for name in PACKAGES if name not in lacking],
-        scorers=scorers,
-    )
+    known = _known(truth, ids, reader, scorers)
     baselines = _baselines(engines, runs, ids, truth, reader, seed=config.seed)
     contenders, measured = measure([*engines, *baselines], known, how)
     tests, untested = paired_tests(measured, known.true, how)
@@ -97,21 +88,12 @@ def evaluate_reports(
         is_mock=any(contender.is_mock for contender in contenders),
         images=len(ids),
         labelled=sum(true is not None for true in known.true),
-        referenced=sum(text is not None for text in references),
+        referenced=sum(text is not None for text in known.texts),
         labels_from=truth.labels_from if known.has_labels else None,
         references_from=truth.references_from if known.has_references else None,
         classes=list(reader.names),
         normal=truth.normal,
-        runs=[
-            RunNote(
-                name=run.name,
-                run_dir=str(run.run_dir),
-                finished=run.finished,
-                damaged=list(run.damaged),
-                test_evaluations=look,
-            )
-            for run, look in zip(runs, looks, strict=True)
-        ],
+        runs=list(map(_note, runs, looks)),
         contenders=contenders,
         flips=pair_flips(engines, how),
         flip_groups=group_flips(engines, how),
@@ -122,7 +104,7 @@ def evaluate_reports(
             *left_out,
             *say_chosen(truth, ids),
             *truth.notes,
-            *say_notes(runs, [*engines, *baselines], known, lacking),
+            *say_notes(runs, [*engines, *baselines], known),
             *untested,
         ],
         unit=how.unit,
@@ -132,6 +114,31 @@ def evaluate_reports(
     write_json(run_dir / "metrics.json", result.model_dump(mode="json"))
     save_page(result, Path(result.page))
     return result
+
+
+def _known(
+    truth: Truth, ids: Sequence[str], reader: ClassReader, scorers: Sequence[Scorer]
+) -> Known:
+    references = [truth.of(image_id).reference for image_id in ids]
+    lacking = missing_packages()
+    return Known(
+        true=[truth.true_classes(image_id) for image_id in ids],
+        classes=reader.names,
+        texts=references,
+        labels=[label_report(text) if text else None for text in references],
+        measures=[name for name in PACKAGES if name not in lacking],
+        scorers=scorers,
+    )
+
+
+def _note(run: FinishedRun, looks: int | None) -> RunNote:
+    return RunNote(
+        name=run.name,
+        run_dir=str(run.run_dir),
+        finished=run.finished,
+        damaged=list(run.damaged),
+        test_evaluations=looks,
+    )
 
 
 def _baselines(

@@ -10,19 +10,16 @@ from reportgen.evaluation.measuring import Known
 from reportgen.evaluation.results import Kind
 from reportgen.evaluation.runs import FinishedRun
 from reportgen.evaluation.subject import Subject
-from reportgen.evaluation.wording import EXTRA
+from reportgen.evaluation.wording import EXTRA, PACKAGES
 
 
-def say_notes(
-    runs: Sequence[FinishedRun], subjects: Sequence[Subject], known: Known, lacking: Sequence[str]
-) -> list[str]:
+def say_notes(runs: Sequence[FinishedRun], subjects: Sequence[Subject], known: Known) -> list[str]:
     """Say what is missing, was left out, or could not be compared.
 
     Args:
         runs: What was read.
         subjects: Contenders and baselines.
         known: What they were measured against.
-        lacking: Measures whose packages are not installed.
     """
     notes = [
         f"{run.name} did not finish: images it never came to are not counted"
@@ -48,6 +45,7 @@ def say_notes(
         notes.append("no reference reports: nothing is said of findings (--references FILE)")
     elif all(subject.name != CONSTANT for subject in subjects):
         notes.append(f"no {CONSTANT}: no reference report of a train split is known")
-    if lacking:
+    lacking = [name for name in PACKAGES if name not in known.measures]
+    if lacking and known.has_references:
         notes.append(f"no {' and '.join(lacking)}: pip install 'medx[{EXTRA}]'")
     return notes

@@ -57,7 +57,9 @@ class Quality(Value):
     warnings: dict[str, Interval] = Field(description="kind → reports that carry it")
     tokens: float | None = Field(description="Mean a report.")
     prompt_tokens: float | None = Field(description="Mean a report.")
-    seconds: float | None = Field(description="Mean a report.")
+    seconds: float | None = Field(
+        description="Mean a report: of a batch its share, of a server the wait beside others."
+    )
     seconds_median: float | None
 
 
