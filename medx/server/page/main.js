@@ -26,9 +26,9 @@ function show(part) {
 
 function generalMarks() {
   const marks = [];
-  if (metadata?.is_mock) marks.push("MOCK REPORTS: nothing looks at the image");
-  if (metadata?.synthetic) marks.push("SYNTHETIC: classifier or archive were made of drawn images");
-  return marks.map((text) => make("span", { class: "mark", text }));
+  if (metadata?.is_mock) marks.push(["MOCK REPORTS", "No model looks at an image: a program writes reports from the evidence alone."]);
+  if (metadata?.synthetic) marks.push(["SYNTHETIC ARCHIVE", "Classifier or archive were made of drawn images."]);
+  return marks.map(([text, title]) => make("span", { class: "mark", text, title }));
 }
 
 function showMarks(marks) { $("marks").replaceChildren(...marks); }

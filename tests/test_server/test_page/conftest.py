@@ -1,6 +1,7 @@
 """A real server on a drawn dataset, and a real browser that visits it."""
 
 import shutil
+import socket
 import threading
 import time
 import urllib.request
@@ -9,17 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-import uvicorn
 
-from classify.config import TrainConfig
-from classify.training.train import train
-from medx.case.workbench import open_workbench
-from medx.datasets.catalog import load_dataset
 from medx.server.app import create_app
 from medx.server.config import ServeConfig
-from reportgen.config import ReportConfig
-from retrieval.build import build_index
-from retrieval.encoders.compact import CompactEncoder
+from medx.server.run import make_server
 
 #: Collects every text that is told to screen readers, in order.
 LISTEN = """
@@ -38,15 +32,12 @@ class Served:
     """A server on a free port of this machine."""
 
     def __init__(self, open_bench, **settings):
-        import socket
-
         self._socket = socket.socket()
         self._socket.bind(("127.0.0.1", 0))
         port = self._socket.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
-        app = create_app(ServeConfig(port=port, **settings), open_bench)
-        config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=1)
-        self._server = uvicorn.Server(config)
+        config = ServeConfig(port=port, **settings)
+        self._server = make_server(create_app(config, open_bench), config)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]})
 
     def start(self):
@@ -82,18 +73,9 @@ def serve():
 
 
 @pytest.fixture(scope="session")
-def bench(two_class, tmp_path_factory):
+def bench(warm_bench):
     """Everything that answers for an image, with the mock as its engine."""
-    folder = tmp_path_factory.mktemp("served")
-    dataset = load_dataset(str(two_class))
-    train(TrainConfig(epochs=1, dataset=str(two_class)), folder / "run", dataset)
-    build_index(dataset, CompactEncoder(), folder / "two")
-    return open_workbench(
-        ReportConfig(
-            dataset=str(two_class), run=str(folder / "run"), index=str(folder / "two"),
-            engine="mock", strategies=("grounded",),
-        )
-    )  # fmt: skip
+    return warm_bench
 
 
 @pytest.fixture(scope="session")
@@ -136,7 +118,7 @@ def visit(browser):
         contexts.append(context)
         context.add_init_script(LISTEN)
         page = context.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(60_000)  # CI has two slow cores
         page.on("request", lambda request: requested.append((url, request.url)))
         page.on("pageerror", lambda error: failed.append(str(error)))
         page.on("console", lambda said: _console(said, failed))
