@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -36,7 +37,7 @@ class ReportItem:
         """The image id as a safe file name; different ids give different names."""
         return file_stem(self.evidence.image_id)
 
-    @property
+    @cached_property
     def sha256(self) -> str:
         """Hex SHA-256 of shape and pixels."""
         return pixels_sha256(self.pixels)

@@ -65,7 +65,7 @@ class Picture:
     """One picture of a page.
 
     Args:
-        uri: The picture itself, for HTML; empty in Markdown.
+        uri: The picture itself.
         path: Its file, from the run folder.
         small: True when single pixels should be seen.
     """
@@ -151,8 +151,6 @@ def view_image(
     rows: Sequence[ReportRow],
     problems: Sequence[str],
     run_dir: Path,
-    *,
-    embed: bool,
 ) -> ImageView:
     """Read what a run wrote of an image.
 
@@ -162,22 +160,20 @@ def view_image(
         rows: Its reports.
         problems: Why there are no more.
         run_dir: Where they are.
-        embed: Put the pictures into the view, for HTML.
     """
     views = [_view_report(read_report(run_dir / row.path), row.path) for row in rows]
-    evidence = views[0].report.evidence if views else None
+    report = views[0].report if views else None
+    facts = report.items if report else []
+    hits = report.evidence.neighbours if report else []
+    has_map = report is not None and report.evidence.heatmap is not None
     return ImageView(
         number=number,
         shown=shown,
         problems=list(problems),
-        facts=views[0].report.items if views else [],
-        image=_picture(run_dir, image_path(shown.image_id), embed=embed),
-        heatmap=_picture(run_dir, heatmap_path(shown.image_id), embed=embed)
-        if evidence and evidence.heatmap
-        else None,
-        heatmap_caption=next((i.statement for i in views[0].report.items if i.id == "H1"), "")
-        if views
-        else "",
+        facts=facts,
+        image=_picture(run_dir, image_path(shown.image_id)),
+        heatmap=_picture(run_dir, heatmap_path(shown.image_id)) if has_map else None,
+        heatmap_caption=next((item.statement for item in facts if item.id == "H1"), ""),
         neighbours=[
             NeighbourView(
                 evidence_id=f"N{n}",
@@ -185,9 +181,9 @@ def view_image(
                 label=hit.label,
                 similarity=hit.similarity,
                 text=hit.text,
-                picture=_picture(run_dir, neighbour_path(hit.id), embed=embed),
+                picture=_picture(run_dir, neighbour_path(hit.id)),
             )
-            for n, hit in enumerate(evidence.neighbours if evidence else [], start=1)
+            for n, hit in enumerate(hits, start=1)
         ],
         reports=views,
     )
@@ -210,12 +206,10 @@ def describe_claim(claim: Claim) -> str:
     return f"{claim.finding}: {', '.join([claim.status.value, *place])}"
 
 
-def _picture(run_dir: Path, path: str, *, embed: bool) -> Picture | None:
+def _picture(run_dir: Path, path: str) -> Picture | None:
     file = run_dir / path
     if not file.is_file():
         return None
-    if not embed:
-        return Picture(uri="", path=path, small=False)
     with PILImage.open(file) as opened:
         small = max(opened.size) < PNG_SIDE
         opened.thumbnail((SHOWN_SIDE, SHOWN_SIDE))

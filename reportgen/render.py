@@ -47,18 +47,13 @@ def write_pages(reports: ReportSet, shown: Sequence[Shown], run_dir: Path) -> Re
     problems = _problems(reports)
     with progress_bar("writing pages", len(shown)) as progress:
         for number, part in enumerate(parts, start=1):
+            views = [
+                view_image(
+                    n, image, rows[image.image_id], problems.get(image.image_id, []), run_dir
+                )
+                for n, image in enumerate(part, start=(number - 1) * IMAGES_A_PAGE + 1)
+            ]
             for suffix in (".html", ".md"):
-                views = [
-                    view_image(
-                        (number - 1) * IMAGES_A_PAGE + n,
-                        image,
-                        rows[image.image_id],
-                        problems.get(image.image_id, []),
-                        run_dir,
-                        embed=suffix == ".html",
-                    )
-                    for n, image in enumerate(part, start=1)
-                ]
                 page = _render(suffix, result, views, number, contradicting)
                 write_text(run_dir / page_name(number, suffix), page)
             progress.advance(progress.task_ids[0], len(part))
