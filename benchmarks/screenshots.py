@@ -34,7 +34,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--url", default="http://127.0.0.1:8765", help="a running medx serve")
     parser.add_argument("--output", type=Path, default=IMAGES)
-    parser.add_argument("--sample", type=int, default=1, help="which sample to study")
+    parser.add_argument("--sample", type=int, default=2, help="which sample to study")
     given = parser.parse_args()
     with urllib.request.urlopen(f"{given.url}/metadata") as answer:
         metadata = json.load(answer)
@@ -46,15 +46,15 @@ def main() -> None:
         )
         wide = chromium.new_page(viewport={"width": 1280, "height": 860})
         study(wide, given.url, given.sample)
-        save(wide, given.output / "page-case.png")
+        save(wide, given.output / "page-case.jpg")
         wide.click("[data-compare=N1]")
         wide.wait_for_timeout(500)
-        save(wide, given.output / "page-compare.png")
+        save(wide, given.output / "page-compare.jpg")
         search(wide, given.url)
-        save(wide, given.output / "page-search.png")
+        save(wide, given.output / "page-search.jpg")
         tablet = chromium.new_page(viewport={"width": 768, "height": 1024}, color_scheme="dark")
         study(tablet, given.url, given.sample)
-        save(tablet, given.output / "page-tablet.png")
+        save(tablet, given.output / "page-tablet.jpg")
         chromium.close()
 
 
@@ -72,14 +72,14 @@ def search(page: Page, url: str) -> None:
     page.goto(f"{url}/#/search")
     page.fill("#words", QUERY)
     page.keyboard.press("Enter")
-    page.wait_for_function("document.querySelectorAll('.hits img[src]').length === 12")
+    page.wait_for_function("() => document.querySelectorAll('.hits img[src]').length === 12")
     page.wait_for_timeout(800)
 
 
 def save(page: Page, path: Path) -> None:
-    """Write what is in view, in 256 colours: half the bytes, and hardly to be told apart."""
+    """Write what is in view; a palette would bend the colours of heat-maps."""
     picture = PILImage.open(io.BytesIO(page.screenshot())).convert("RGB")
-    picture.quantize(256, dither=PILImage.Dither.NONE).save(path, optimize=True)
+    picture.save(path, quality=88, subsampling=0, optimize=True)
     print(f"{path}: {path.stat().st_size >> 10} KiB")
 
 
