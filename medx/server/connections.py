@@ -91,8 +91,9 @@ class Connection(H11Protocol):
             (b"x-request-id", request_id.encode()),
             (b"connection", b"close"),
         ]
+        phrase = HTTPStatus(status).phrase.encode()
         events = [
-            h11.Response(status_code=status, headers=headers, reason=HTTPStatus(status).phrase.encode()),
+            h11.Response(status_code=status, headers=headers, reason=phrase),
             h11.Data(data=bytes(said.body)),
             h11.EndOfMessage(),
         ]

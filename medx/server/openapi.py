@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import Event, Lock
 from typing import Any
 
 from fastapi import FastAPI
@@ -38,21 +39,27 @@ MODELS: tuple[type[BaseModel], ...] = (Problem, Progress, Readiness)
 
 def describe(app: FastAPI, *, needs_token: bool) -> None:
     """Let the application's document say how requests prove who they are."""
-    plain = app.openapi
+    plain, lock, done = app.openapi, Lock(), Event()
 
     def document() -> dict[str, Any]:
-        if app.openapi_schema is None:
+        with lock:
             made = plain()
-            made["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
-            made["components"]["schemas"] |= _schemas()
-            if needs_token:
-                made["security"] = [{"token": []}]
-            for path in OPEN_PATHS & made["paths"].keys():
-                made["paths"][path]["get"]["security"] = []
-                del made["paths"][path]["get"]["responses"]["401"]
-        return app.openapi_schema or {}
+            if not done.is_set():
+                _complete(made, needs_token=needs_token)
+                done.set()
+        return made
 
     app.openapi = document  # type: ignore[method-assign]
+
+
+def _complete(made: dict[str, Any], *, needs_token: bool) -> None:
+    made["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+    made["components"]["schemas"] |= _schemas()
+    if needs_token:
+        made["security"] = [{"token": []}]
+    for path in OPEN_PATHS & made["paths"].keys():
+        made["paths"][path]["get"]["security"] = []
+        del made["paths"][path]["get"]["responses"]["401"]
 
 
 def _schemas() -> dict[str, Any]:

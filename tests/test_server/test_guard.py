@@ -227,7 +227,7 @@ class Opened:
             target = Opened._audited
             if target is None or event != "open":
                 return
-            path, mode, flags = args
+            path, _, flags = args
             if (flags or 0) & (os.O_WRONLY | os.O_RDWR) and not _is_nothing(path):
                 target.written.append(str(path))
 
