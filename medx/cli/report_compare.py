@@ -46,6 +46,7 @@ from reportgen.strategies import STRATEGIES
 
 if TYPE_CHECKING:
     from medx.case.report_runs import WrittenRuns
+    from reportgen.strategies.base import Strategy
 
 #: What only writing reports needs.
 WRITING = ("strategy", "engine", "num_samples", "split", "limit", "run", "index", "config",
@@ -120,11 +121,12 @@ def compare(
     known = {key: given[key] for key in given if key not in ("runs", *WRITING)}
     settings = resolve_config(EvaluateConfig(shared=True), given=as_settings(known))
     writing = None if runs else _writing(given, config, assignments, data_dir)
+    asked = load_strategies(writing.strategies) if writing else []
     run_dir = create_run_dir("report", "compare", name=name, output=output, resume=resume)
     notes: tuple[str, ...] = ()
     with logging_to(run_dir):
         if writing is not None:
-            written = _write(writing, engine, run_dir, given, data_dir)
+            written = _write(writing, engine, asked, run_dir, given, data_dir)
             runs, notes = [str(folder) for folder in written.folders], written.notes
         settings = replace(settings, runs=tuple(runs or ()))
         result = evaluate_reports(settings, run_dir, data_dir=data_dir, notes=notes)
@@ -167,6 +169,7 @@ def _writing(
 def _write(
     writing: ReportConfig,
     engines: list[str] | None,
+    strategies: list[Strategy],
     run_dir: Path,
     given: dict[str, Any],
     data_dir: Path | None,
@@ -179,7 +182,7 @@ def _write(
     return write_runs(
         writing,
         engines or [writing.engine],
-        load_strategies(writing.strategies),
+        strategies,
         run_dir / "runs",
         data_dir=data_dir,
         resume=bool(given.get("resume")),

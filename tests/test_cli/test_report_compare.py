@@ -193,3 +193,19 @@ def test_compare_tells_what_makes_no_sense(args, said, cli, four):
     assert done.exit_code == 1
     assert said in done.stderr
     assert json.dumps(done.stdout) == '""'
+
+
+@pytest.mark.parametrize("command", ["generate", "compare"])
+def test_two_strategies_of_one_name_are_refused_before_anything_is_made(cli, tmp_path, command):
+    words = cli("report", "prompts", "show", "concise").stdout.replace(
+        "name: concise", "name: mine"
+    )
+    files = [tmp_path / name / "mine.md" for name in ("one", "two")]
+    for file in files:
+        file.parent.mkdir()
+        file.write_text(words)
+    asked = [word for file in files for word in ("--strategy", file)]
+    refused = cli("report", command, *asked, "--engine", "mock", "--output", tmp_path / "run")
+    assert refused.exit_code == 1
+    assert "two strategies are called 'mine'" in refused.stderr
+    assert not (tmp_path / "run").exists()
