@@ -49,7 +49,7 @@ def test_synthetic_images_are_called_so(strategies, make_evidence):
 
 def test_all_missing_variables_are_named_at_once(strategies, make_evidence):
     broken = replace(strategies["concise"], template="{{ history }} {{ modality }}\n{{ age }}")
-    with pytest.raises(InputError, match="concise.md, line 14: unknown variables: age, history"):
+    with pytest.raises(InputError, match=r"concise\.md, line 14: unknown variables: age, history"):
         render_prompt(broken, make_evidence())
 
 

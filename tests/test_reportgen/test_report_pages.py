@@ -87,7 +87,9 @@ def test_a_page_is_well_formed_and_needs_no_other_server(page, mapped_items):
     assert "script" not in read.tags
     assert len(read.ids) == len(set(read.ids))
     outside = [
-        x for x in read.links if not x.startswith(("data:image/", "#", "images/", "heatmaps/", "reports"))
+        x
+        for x in read.links
+        if not x.startswith(("data:image/", "#", "images/", "heatmaps/", "reports"))
     ]
     assert outside == []
     assert not re.search(r"https?:|@import|url\(", text)
