@@ -118,6 +118,11 @@ def serve(command: list[str], check: list[str], state: Path, environment: dict[s
         asked = [word.replace("8765", port) for word in check]
         subprocess.run(asked, env=environment, check=True)
         print(f"healthy: {shlex.join(asked)}")
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=30) as page:
+            files = re.findall(r'(?:src|href)="(/static/[^"]+)"', page.read().decode())
+        for name in files:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}{name}", timeout=30)
+        print(f"the page and its {len(files)} files are in the package")
     finally:
         server.terminate()
         server.wait(30)
