@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from medx.core.errors import InputError, MissingExtraError, UnknownNameError
 from medx.core.images import Pixels
+from medx.core.quiet import import_openvino
 
 INPUT_NAME, OUTPUT_NAME = "pixels", "probabilities"
 
@@ -86,7 +87,7 @@ class OpenVinoFormat(ExportFormat):
 
     def write(self, graph: nn.Module, example: Tensor, folder: Path) -> None:
         """Write ``model.xml`` and ``model.bin``."""
-        import openvino
+        openvino = import_openvino()
 
         OnnxFormat().write(graph, example, folder)
         onnx_path = folder / OnnxFormat.file_name
@@ -97,7 +98,7 @@ class OpenVinoFormat(ExportFormat):
 
     def load(self, folder: Path, threads: int) -> Run:
         """Compile for the CPU."""
-        import openvino
+        openvino = import_openvino()
 
         options: dict[str, Any] = {**self.load_options, "INFERENCE_NUM_THREADS": threads}
         compiled = openvino.Core().compile_model(folder / self.file_name, "CPU", options)

@@ -1,13 +1,16 @@
-"""Keeping imaging libraries from talking to the user while they read."""
+"""Keeping libraries from talking to the user while they read, and to their makers."""
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
+import sys
 import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 _STDERR = 2
 
@@ -50,6 +53,13 @@ def muted_stderr() -> Iterator[None]:
             os.dup2(kept, _STDERR)
             os.close(kept)
             os.close(nowhere)
+
+
+def import_openvino() -> Any:
+    """Import OpenVINO without the part that tells its maker over the network of the import."""
+    # None makes the import of that package fail, and OpenVINO then takes its own empty stand-in.
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    return importlib.import_module("openvino")
 
 
 def _enter() -> None:

@@ -1,5 +1,7 @@
 import logging
 import os
+import subprocess
+import sys
 import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -57,3 +59,15 @@ def test_threads_read_the_same_as_one(tmp_path):
     with ThreadPoolExecutor(4) as pool:
         together = list(pool.map(lambda path: read_image(path).pixels, paths))
     assert all(np.array_equal(a, b) for a, b in zip(alone, together, strict=True))
+
+
+def test_openvino_is_imported_without_its_telemetry():
+    """In a fresh interpreter: whatever ran before may have imported it already."""
+    pytest.importorskip("openvino")
+    code = (
+        "import sys; from medx.core.quiet import import_openvino as load; "
+        "print(load().__name__, [m for m in sys.modules.values() "
+        "if getattr(m, '__name__', '').startswith('openvino_telemetry')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split(maxsplit=1) == ["openvino", "[]\n"]

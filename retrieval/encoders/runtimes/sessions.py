@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from medx.core.errors import InputError
+from medx.core.quiet import import_openvino
 
 Run: TypeAlias = Callable[[npt.NDArray[Any]], npt.NDArray[np.float32]]
 
@@ -55,7 +56,7 @@ def open_openvino(path: Path, precision: str) -> Run:
     Raises:
         InputError: When it cannot be read, or the processor does not compute in bf16.
     """
-    import openvino
+    openvino = import_openvino()
 
     core = openvino.Core()
     if precision == "bf16" and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
