@@ -19,6 +19,9 @@ Floats = npt.NDArray[np.float32]
 SHIFT_SIDE = 28
 ZOOMS = (0.95, 1.05)
 
+#: Up to so many images pass the network with all their views at once: calls cost more than sums.
+FEW = 4
+
 
 def compute_logits(
     network: Network,
@@ -41,6 +44,10 @@ def compute_logits(
     """
 
     def logits(inputs: Tensor) -> Tensor:
+        if len(inputs) <= FEW:
+            seen = list(views(inputs, tta))
+            stacked: Tensor = network(torch.cat(seen))
+            return stacked.reshape(len(seen), len(inputs), -1).mean(dim=0)
         return torch.stack([network(view) for view in views(inputs, tta)]).mean(dim=0)
 
     return _over_batches(network, logits, pixels, mean=mean, std=std, batch_size=batch_size)

@@ -67,8 +67,10 @@ class Models:
         self.bench, self.config, self._monitor = bench, config, monitor
         self._workers = workers
         self._opened: dict[str, Dataset] = {}
-        # Drawing a heat-map hooks into the network: it has one of its own.
-        self._reader = replace(bench, classifier=copy.deepcopy(bench.classifier))
+        # Drawing a heat-map hooks into the network: each thread that does has one of its own.
+        self._explainer, self._reader = (
+            replace(bench, classifier=copy.deepcopy(bench.classifier)) for _ in range(2)
+        )
         size, limit = config.batch_size, config.queue_limit
         self._classify = MicroBatcher(
             "classifier", self._predict_batch, batch_size=size, queue_limit=limit
@@ -157,7 +159,7 @@ class Models:
 
     def _explain_batch(self, pixels: Sequence[Pixels]) -> Sequence[tuple[Case, str | None]]:
         self._monitor.batch.labels("heat-map").observe(len(pixels))
-        cases, reason = self._reader.explain(pixels)
+        cases, reason = self._explainer.explain(pixels)
         return [(case, reason) for case in cases]
 
     def _search_batch(self, asked: Sequence[_Asked]) -> Sequence[SearchResult]:
