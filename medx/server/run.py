@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import math
 import socket
+from contextlib import suppress
 
 import numpy as np
 import uvicorn
@@ -23,6 +25,8 @@ from reportgen.config import ReportConfig
 #: Bytes of request line and headers; more is refused.
 MAX_HEADER_BYTES = 16 << 10
 
+_M_ARENA_MAX = -8  # of malloc.h
+
 
 def run_server(config: ServeConfig) -> None:
     """Listen, load the models, answer until a signal comes.
@@ -31,6 +35,7 @@ def run_server(config: ServeConfig) -> None:
         InputError: When the address cannot be had.
         MedxError: When a model cannot be loaded.
     """
+    _bound_arenas()
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("medx").setLevel(logging.INFO)
     listener = _listen(config)
@@ -83,6 +88,12 @@ def open_bench(config: ServeConfig) -> Workbench:
     bench.classifier.predict(["warm-up"], [blank])
     bench.gallery.encoder.embed_images([blank])
     return bench
+
+
+def _bound_arenas() -> None:
+    """Let threads share two heaps: glibc's eight a core keep what large images leave in each."""
+    with suppress(AttributeError, OSError):  # another C library has other knobs
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)
 
 
 def _listen(config: ServeConfig) -> socket.socket:

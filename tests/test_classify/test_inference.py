@@ -26,9 +26,10 @@ def test_shifted_views_are_the_image_a_pixel_off_and_a_little_nearer_and_further
     assert (near - images).abs().mean() > 0.01
 
 
-def test_what_is_averaged_are_the_logits_of_all_views():
-    network, pixels = CompactCNN(3).eval(), torch.randint(0, 256, (2, 1, 28, 28)).byte()
-    how = {"mean": torch.zeros(1), "std": torch.ones(1), "batch_size": 2}
+@pytest.mark.parametrize("count", [1, 2, 9])
+def test_what_is_averaged_are_the_logits_of_all_views(count):
+    network, pixels = CompactCNN(3).eval(), torch.randint(0, 256, (count, 1, 28, 28)).byte()
+    how = {"mean": torch.zeros(1), "std": torch.ones(1), "batch_size": 9}
     found = compute_logits(network, pixels, tta="shifts", **how)
     with torch.no_grad():
         each = [network(view) for view in views(pixels / 255.0, "shifts")]

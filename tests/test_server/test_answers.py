@@ -151,6 +151,28 @@ def test_requests_at_once_get_the_answers_of_one_by_one(serve, warm_bench):
         assert_same_prediction(Prediction.model_validate(answer["prediction"]), own)
 
 
+def test_heat_maps_drawn_at_once_are_those_of_their_images(client, warm_bench):
+    """Explaining and studying hook into a network each; they must not share one."""
+    films = [uploads.square(seed=i, at=4 + 9 * (i % 2)) for i in range(6)]
+    expected = {
+        i: warm_bench.explain([pixels])[0][0].heatmap.peak for i, pixels in enumerate(films)
+    }
+
+    def explained(i):
+        return i, client.post("/explain", **sent(uploads.png(films[i]))).json()["heatmap"]
+
+    def studied(i):
+        answer = client.post("/case", **sent(uploads.png(films[i])))
+        return i, answer.json()["case"]["heatmap"]
+
+    with ThreadPoolExecutor(4) as pool:
+        jobs = [pool.submit(ask, i) for i in range(6) for ask in (explained, studied)]
+        found = [job.result() for job in jobs]
+    for i, heatmap in found:
+        peak = None if heatmap is None else heatmap["peak"]
+        assert peak == (None if expected[i] is None else pytest.approx(expected[i]))
+
+
 def test_health_answers_while_work_goes_on(client, content):
     with ThreadPoolExecutor(8) as pool:
         at_work = [pool.submit(client.post, "/case", **sent(content)) for _ in range(4)]
