@@ -107,7 +107,12 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
                     continue
                 for clients in options.clients:
                     rows.append(ask(kind, name, port, requests, clients, options.requests))
-    return {"rows": rows, "encoder_ms": encoder, "verdicts": judge(rows, encoder)}
+    return {
+        "rows": rows,
+        "encoder_ms": encoder,
+        "model_ms_an_image": time_model(options.run),
+        "verdicts": judge(rows, encoder),
+    }
 
 
 def ask(
@@ -123,6 +128,20 @@ def ask(
     }  # fmt: skip
     note(" ".join(f"{name}={value}" for name, value in row.items()))
     return row
+
+
+def time_model(run: str) -> dict[int, float]:
+    """Return what the classifier alone takes an image, by batch: what no server can undercut."""
+    from classify.predict import load_classifier
+
+    classifier, rng, found = load_classifier(Path(run)), np.random.default_rng(0), {}
+    for size in (1, 8, 32):
+        images = list(rng.integers(0, 256, (size, 28, 28), dtype=np.uint8))
+        names = ["x"] * size
+        taken = clock(lambda images=images, names=names: classifier.predict(names, images), 8)
+        found[size] = round(taken / size, 2)
+    note(f"the classifier alone, ms an image by batch: {found}")
+    return found
 
 
 def judge(rows: list[dict[str, Any]], encoder: dict[str, float]) -> dict[str, Any]:
