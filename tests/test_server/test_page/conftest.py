@@ -91,7 +91,7 @@ def film(two_class, tmp_path) -> Path:
     return Path(shutil.copy(next((two_class / "images").glob("test-*.png")), tmp_path / "film.png"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # its event loop must not outlive the tests of the page
 def browser():
     """Debian's Chromium, without a window."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")

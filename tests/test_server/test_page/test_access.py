@@ -30,6 +30,7 @@ def test_everything_can_be_reached_by_everybody(visit, site, film, tmp_path, wid
 
     page.wait_for_selector("#sample-list img[src]")
     check()
+    page.wait_for_selector("#upload:visible")
     page.set_input_files("#file", film)
     page.wait_for_selector("#case h1:visible")
     page.click("[data-compare=N1]")
@@ -100,6 +101,7 @@ def test_a_visit_without_a_mouse(visit, site):
 
 def test_what_limits_use_stays_in_view(visit, site, film):
     page = visit(site.url, width=768)
+    page.wait_for_selector("#upload:visible")
     page.set_input_files("#file", film)
     page.wait_for_selector("#case h1:visible")
     page.evaluate("scrollTo(0, document.body.scrollHeight)")

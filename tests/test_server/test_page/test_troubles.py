@@ -30,6 +30,11 @@ def waiting():
     engine.go.set()
 
 
+def choose(page, files):
+    page.wait_for_selector("#upload:visible")  # the page is ready
+    page.set_input_files("#file", files)
+
+
 def trouble(page):
     page.wait_for_selector("#trouble h2")
     return page.locator("#trouble").inner_text()
@@ -39,13 +44,13 @@ def test_a_corrupt_file_is_named_so_and_the_page_goes_on(visit, site, film, tmp_
     broken = tmp_path / "broken.png"
     broken.write_bytes(film.read_bytes()[:200])
     page = visit(site.url)
-    page.set_input_files("#file", broken)
+    choose(page, broken)
     said = trouble(page)
     assert "cannot read the file as an image" in said.lower()
     assert "truncated" in said
     assert page.locator("#upload").is_visible()
     assert str(tmp_path) not in page.content()
-    page.set_input_files("#file", film)
+    choose(page, film)
     page.wait_for_selector("#case h1:visible")
     assert not page.locator("#trouble h2").is_visible()
 
@@ -57,7 +62,7 @@ def test_a_file_that_is_too_large_is_not_sent(visit, site, tmp_path):
     page = visit(site.url)
     sent = []
     page.on("request", lambda request: sent.append(request.url))
-    page.set_input_files("#file", large)
+    choose(page, large)
     said = trouble(page)
     assert "The file is too large" in said
     assert "100 MiB, more than the 64 MiB" in said
@@ -80,7 +85,7 @@ def test_several_files_at_once_are_refused(visit, site):
 def test_a_frame_that_is_not_there_is_refused(visit, site, film):
     page = visit(site.url)
     page.fill("#frame", "3")
-    page.set_input_files("#file", film)
+    choose(page, film)
     assert "has no frame 3" in trouble(page)
 
 
@@ -88,7 +93,7 @@ def test_a_busy_server_says_so_and_can_be_asked_again(visit, serve, bench, film,
     busy = replace(bench, chosen=ChosenEngine(engine=waiting, reason="asked for"))
     with serve(busy) as served:
         page = visit(served.url)
-        page.set_input_files("#file", film)
+        choose(page, film)
         assert waiting.begun.wait(30)
         page.wait_for_selector("#steps .now:text('Report')")
         others = [threading.Thread(target=ask_for_report, args=(served, film)) for _ in range(9)]
@@ -139,7 +144,7 @@ def test_a_study_can_be_given_up(visit, serve, bench, film, waiting):
     slow = replace(bench, chosen=ChosenEngine(engine=waiting, reason="asked for"))
     with serve(slow) as served:
         page = visit(served.url)
-        page.set_input_files("#file", film)
+        choose(page, film)
         assert waiting.begun.wait(30)
         page.click("text=Cancel")
         page.wait_for_selector("#upload:visible")
@@ -185,7 +190,7 @@ def test_a_server_that_is_gone_is_told(visit, serve, bench, film):
     with serve(bench) as served:
         page = visit(served.url)
         page.wait_for_selector("#sample-list img[src]")
-    page.set_input_files("#file", film)
+    choose(page, film)
     said = trouble(page)
     assert "No connection" in said
     assert "still running" in said

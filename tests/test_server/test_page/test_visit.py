@@ -12,6 +12,7 @@ STEPS = ["sending", "reading", "prediction", "heat-map", "similar cases", "repor
 
 
 def upload(page, path):
+    page.wait_for_selector("#upload:visible")  # the page is ready
     page.set_input_files("#file", path)
     page.wait_for_selector("#case h1:visible")
 
@@ -40,7 +41,7 @@ def test_a_whole_visit(visit, site, film):
     assert [text for text in heard if text.startswith("Step")] == said
     assert heard[-1] == "The case is ready."
     assert page.title() == "Case – medx"
-    assert page.evaluate("document.activeElement.textContent") == "film.png"
+    page.wait_for_function("document.activeElement.textContent === 'film.png'")
 
     assert page.locator("#P1 .row").count() == 2
     assert page.locator("#P1 .threshold").count() == 1
