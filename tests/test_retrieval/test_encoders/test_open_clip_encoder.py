@@ -117,7 +117,9 @@ def test_a_weight_file_serves_a_named_model(model, folder):
     np.testing.assert_allclose(encoder.embed_texts(TEXTS), expected_texts(model), atol=1e-5)
 
 
-def test_absent_weights_say_what_to_pull():
+def test_absent_weights_say_what_to_pull(monkeypatch):
+    # Otherwise it would knock at the hub for most of a minute.
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(WeightsUnavailableError, match="are not to be had") as caught:
         load_encoder(f"open_clip:{NAME}/{TAG}", device="cpu")
     assert f"medx models pull open_clip:{NAME}/{TAG}" in caught.value.hint
