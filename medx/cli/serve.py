@@ -36,6 +36,13 @@ def serve(
     model: Annotated[
         str | None, typer.Option("--model", help="Model of the engine.", show_default=False)
     ] = None,
+    weights: Annotated[
+        Path | None, typer.Option("--weights", help="Local folder with the weights of --model.")
+    ] = None,
+    base_url: Annotated[
+        str | None,
+        typer.Option("--base-url", help="Address of the server that --engine openai asks."),
+    ] = None,
     device: DeviceOption = Device.auto,
     max_upload: Annotated[
         int, typer.Option("--max-upload", min=1, help="MiB that a request may have.")
@@ -65,6 +72,7 @@ def serve(
         config = ServeConfig(
             host=host, port=port, token=token or None, dataset=dataset,
             run=str(run) if run else None, index=index, engine=engine, model=model,
+            weights=str(weights) if weights else None, base_url=base_url,
             device=device.value, max_upload_bytes=max_upload << 20, queue_limit=queue_limit,
             batch_size=batch_size, timeout_s=timeout, rate_limit=rate_limit,
         )  # fmt: skip

@@ -18,6 +18,9 @@ class ServeConfig:
         run: Train run of the classifier; None takes the latest of the dataset.
         index: Index of the neighbours; None takes the dataset's.
         engine: What writes reports.
+        model: Which model of it; None takes whichever is at hand.
+        weights: Local folder that holds the weights of ``model``.
+        base_url: Of the OpenAI-compatible server that ``openai`` asks.
         device: A ``--device`` value.
         max_upload_bytes: A larger body is refused while it comes in.
         queue_limit: Requests that may wait for a model; more are told to come back.
@@ -34,6 +37,8 @@ class ServeConfig:
     index: str | None = None
     engine: str = "auto"
     model: str | None = None
+    weights: str | None = None
+    base_url: str | None = None
     device: str = "auto"
     max_upload_bytes: int = 64 << 20
     queue_limit: int = 64

@@ -79,6 +79,8 @@ def open_bench(config: ServeConfig) -> Workbench:
             index=config.index,
             engine=config.engine,
             model=config.model,
+            weights=config.weights,
+            base_url=config.base_url,
             device=config.device,
             strategies=(STRATEGY,),
         )
