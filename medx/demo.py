@@ -12,13 +12,13 @@ from PIL import Image as PILImage
 
 from classify.config import TrainConfig
 from classify.evaluation.evaluate import evaluate
+from classify.predict import load_classifier
 from classify.results import EvaluationResult, TrainResult
 from classify.runs import dataset_key
 from classify.training.train import train
-from medx.case.evidence import report_items
-from medx.case.heatmaps import add_heatmaps
-from medx.case.neighbours import add_neighbours
-from medx.case.predicting import choose_cases, predict_cases
+from medx.case.neighbours import relatives_of
+from medx.case.report_stream import NeighbourReader, sample_input, stream_items
+from medx.case.workbench import Workbench
 from medx.core.console import note
 from medx.core.files import atomic_path, make_dir, safe_name, write_text
 from medx.core.images import Pixels
@@ -154,7 +154,7 @@ def run_demo(config: DemoConfig) -> DemoResult:
     ]
 
     note("3/4 reports")
-    reports = _write_reports(config, name, gallery, train_dir, folder)
+    reports = _write_reports(config, dataset, gallery, train_dir, _made(folder / "report"))
 
     note("4/4 page")
     page = config.output_dir / "index.html"
@@ -175,16 +175,31 @@ def run_demo(config: DemoConfig) -> DemoResult:
 
 
 def _write_reports(
-    config: DemoConfig, name: str, gallery: Gallery, run_dir: Path, folder: Path
+    config: DemoConfig, dataset: Dataset, gallery: Gallery, train_dir: Path, folder: Path
 ) -> ReportSet:
-    cases = predict_cases(
-        name, split="test", data_dir=config.data_dir, run_dir=run_dir, device=config.device
-    )
-    cases = choose_cases(cases, min(SAMPLES, len(cases)), seed=config.seed)
-    items = report_items(add_neighbours(add_heatmaps(cases, device=config.device), gallery))
     chosen = choose_engine(ReportConfig(device=config.device, seed=config.seed))
     strategies = [STRATEGIES.load(strategy) for strategy in STRATEGIES]
-    return generate_reports(items, strategies, chosen, _made(folder / "report"), resume=True)
+    bench = Workbench(
+        dataset=dataset,
+        train_dir=train_dir,
+        classifier=load_classifier(train_dir, device=config.device),
+        gallery=gallery,
+        relatives=relatives_of(gallery),
+        chosen=chosen,
+        strategy=strategies[0],
+        data_dir=config.data_dir,
+    )
+    part = dataset.split("test")
+    images = sample_input(part, bench, SAMPLES, seed=config.seed, exact=False)
+    return generate_reports(
+        stream_items([images], bench),
+        strategies,
+        chosen,
+        folder,
+        resume=True,
+        total=len(images),
+        neighbours=NeighbourReader(bench),
+    )
 
 
 def _write_page(result: DemoResult, dataset: Dataset, gallery: Gallery, page: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from medx.core.images import Pixels
 from medx.core.values import HeatMap, Hit, Prediction
@@ -19,7 +18,6 @@ class Case:
         pixels: ``uint8`` ``(H, W)`` or ``(H, W, 3)`` as read.
         native_size: Height and width of the file in pixels.
         prediction: The classifier's.
-        train_dir: The run of that classifier.
         neighbours: The most similar images of the train split, once they were searched.
         index: Name and encoder of the index they were searched in.
         heatmap: Where the classifier found evidence for its label, once it was drawn.
@@ -35,7 +33,6 @@ class Case:
     pixels: Pixels
     native_size: tuple[int, int]
     prediction: Prediction
-    train_dir: Path
     reference_label: str | None
     dataset: str
     modality: str

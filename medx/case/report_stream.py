@@ -156,7 +156,6 @@ def _cases(given: ReportInput, bench: Workbench, read: Sequence[_Read]) -> list[
     known = [given.predictions[record.id] for record, _ in read if record.id in given.predictions]
     cases = predict_images(
         bench.classifier,
-        bench.train_dir,
         bench.dataset,
         read,
         from_file=given.from_file,

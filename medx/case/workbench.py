@@ -74,7 +74,7 @@ class Workbench:
             images: ``uint8`` ``(H, W)`` or ``(H, W, 3)`` each.
         """
         named = [named_image(pixels) for pixels in images]
-        cases = predict_images(self.classifier, self.train_dir, self.dataset, named, from_file=True)
+        cases = predict_images(self.classifier, self.dataset, named, from_file=True)
         return draw_heatmaps(self.classifier, cases)
 
     def study(
@@ -112,9 +112,7 @@ class Workbench:
         return Study(result=result, pixels=case.pixels, heatmap=case.heatmap, pictures=pictures)
 
     def _predict(self, record: Record, image: Image) -> Case:
-        (case,) = predict_images(
-            self.classifier, self.train_dir, self.dataset, [(record, image)], from_file=True
-        )
+        (case,) = predict_images(self.classifier, self.dataset, [(record, image)], from_file=True)
         index = self.gallery.index.description
         drawn = any(index.origin(item.dataset).synthetic for item in self._copies(case))
         return replace(case, synthetic=drawn)
