@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from PIL import Image as PILImage
 
 from medx.core.pages import data_uri
+from medx.core.pictures import encode
 from reportgen.agreement.results import Claim, Verdict
 from reportgen.evidence import EvidenceItem
 from reportgen.exports.document import provenance_of
@@ -213,7 +213,6 @@ def _picture(run_dir: Path, path: str) -> Picture | None:
     with PILImage.open(file) as opened:
         small = max(opened.size) < PNG_SIDE
         opened.thumbnail((SHOWN_SIDE, SHOWN_SIDE))
-        buffer = io.BytesIO()
         kind = "png" if max(opened.size) <= PNG_SIDE else "jpeg"
-        opened.save(buffer, format=kind, **({"quality": 88} if kind == "jpeg" else {}))
-    return Picture(uri=data_uri(buffer.getvalue(), kind), path=path, small=small)
+        content = encode(opened, kind, **({"quality": 88} if kind == "jpeg" else {}))
+    return Picture(uri=data_uri(content, kind), path=path, small=small)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from matplotlib import colormaps
 from PIL import Image as PILImage
 from PIL import ImageDraw, ImageFont
 
@@ -16,13 +15,11 @@ from classify.explanation.heatmaps import explain_images
 from classify.explanation.pointing import Boxes
 from classify.predict import Classifier
 from medx.core.files import atomic_path, safe_name
-from medx.core.images import Pixels, to_rgb
+from medx.core.images import Pixels
+from medx.core.overlays import lay_map, shown_image
 from medx.core.settings import DISCLAIMER
 from medx.core.values import HeatMap
 
-#: Perceptually uniform, and readable without colour vision.
-COLOURS = "viridis"
-OPACITY = 0.45
 SMALLEST_SIDE, LARGEST_SIDE = 280, 1024
 BAR_WIDTH, MARGIN = 52, 16
 BOX_COLOUR = (255, 80, 80)
@@ -38,16 +35,10 @@ def draw_overlay(
         values: Over the same image, of any size, 0 to 1.
         boxes: Outlined, in pixels of ``values``.
     """
-    height, width = pixels.shape[:2]
-    scale = max(1.0, SMALLEST_SIDE / min(height, width))
-    scale = min(scale, LARGEST_SIDE / max(height, width))
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    nearest, smooth = PILImage.Resampling.NEAREST, PILImage.Resampling.BILINEAR
-    shown = PILImage.fromarray(to_rgb(pixels)).resize(size, nearest if scale > 1 else smooth)
-    spread = PILImage.fromarray(np.asarray(values, np.float32)).resize(size, smooth)
-    picture = PILImage.blend(shown, _coloured(np.asarray(spread)), OPACITY)
+    shown = shown_image(pixels, smallest=SMALLEST_SIDE, largest=LARGEST_SIDE)
+    picture = lay_map(shown, values)
     draw = ImageDraw.Draw(picture)
-    across, down = size[0] / values.shape[1], size[1] / values.shape[0]
+    across, down = shown.width / values.shape[1], shown.height / values.shape[0]
     for x0, y0, x1, y1 in boxes if boxes is not None else ():
         corners = [x0 * across, y0 * down, x1 * across - 1, y1 * down - 1]
         draw.rectangle(corners, outline=BOX_COLOUR, width=2)
@@ -100,18 +91,13 @@ def unused_names(ids: Sequence[str], folder: Path) -> Iterator[Path]:
         yield path
 
 
-def _coloured(values: npt.NDArray[np.floating]) -> PILImage.Image:
-    colours = colormaps[COLOURS](np.clip(values, 0.0, 1.0), bytes=True)
-    return PILImage.fromarray(np.ascontiguousarray(colours[..., :3]))
-
-
 def _with_colour_bar(picture: PILImage.Image) -> PILImage.Image:
     width, height = picture.size
     sheet = PILImage.new("RGB", (width + BAR_WIDTH, height + MARGIN), "white")
     sheet.paste(picture, (0, 0))
     ramp = np.repeat(np.linspace(1.0, 0.0, height)[:, None], 12, axis=1)
     grey = PILImage.new("RGB", (12, height), (128, 128, 128))
-    sheet.paste(PILImage.blend(grey, _coloured(ramp), OPACITY), (width + 6, 0))
+    sheet.paste(lay_map(grey, ramp), (width + 6, 0))
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(10)
     for text, y in (("most", 0), ("0", height - 12)):
         draw.text((width + 22, y), text, fill="black", font=font)

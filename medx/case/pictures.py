@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
-from matplotlib import colormaps
 from PIL import Image as PILImage
 
 from medx.core.images import Pixels
+from medx.core.overlays import colour, spread
+from medx.core.pictures import encode
 from medx.core.values import HeatMap
 
-#: Perceptually uniform, and readable without colour vision.
-COLOURS = "viridis"
 #: Longest sides in pixels on a page; the bundle's own pictures keep every pixel.
 LARGEST, LARGEST_NEIGHBOUR, LARGEST_MAP = 2048, 768, 512
 
@@ -27,9 +24,7 @@ def png(pixels: Pixels, *, largest: int | None = None) -> bytes:
     picture = PILImage.fromarray(pixels)
     if largest is not None:
         picture.thumbnail((largest, largest), PILImage.Resampling.LANCZOS)
-    buffer = io.BytesIO()
-    picture.save(buffer, format="PNG")
-    return buffer.getvalue()
+    return encode(picture)
 
 
 def map_layer(heatmap: HeatMap, shape: tuple[int, int]) -> Pixels:
@@ -41,10 +36,8 @@ def map_layer(heatmap: HeatMap, shape: tuple[int, int]) -> Pixels:
     """
     scale = min(1.0, LARGEST_MAP / max(shape))
     height, width = (max(1, round(side * scale)) for side in shape)
-    values = np.asarray(heatmap.values, np.float32)
-    smooth = PILImage.fromarray(values).resize((width, height), PILImage.Resampling.BILINEAR)
-    share = np.clip(np.asarray(smooth), 0.0, 1.0)
-    layer = np.array(colormaps[COLOURS](share, bytes=True), np.uint8)
+    share = spread(heatmap.values, (width, height))
+    layer = colour(share)
     layer[..., 3] = np.rint(255 * share)
     return layer
 

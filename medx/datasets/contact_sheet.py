@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from medx.core.errors import InputError, MedxError
 from medx.core.files import write_text
 from medx.core.images import Pixels
 from medx.core.pages import data_uri, render_page
+from medx.core.pictures import encode
 from medx.core.settings import DISCLAIMER
 from medx.core.values import Value
 from medx.core.words import many
@@ -307,6 +307,4 @@ def _save_html(sheet: ContactSheet, path: Path) -> None:
 def _embed(pixels: Pixels) -> str:
     """Return pixels as a ``data:`` address; small ones without loss."""
     kind = "png" if max(pixels.shape[:2]) <= 128 else "jpeg"
-    buffer = io.BytesIO()
-    PILImage.fromarray(pixels).save(buffer, kind, quality=90)
-    return data_uri(buffer.getvalue(), kind)
+    return data_uri(encode(pixels, kind, quality=90), kind)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import io
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +16,7 @@ from medx.case.study import Study
 from medx.case.workbench import Workbench
 from medx.core.errors import DataUnavailableError, MedxError, UnknownNameError
 from medx.core.images import Image, Pixels
+from medx.core.pictures import encode
 from medx.core.values import Prediction
 from medx.datasets.manifest import Dataset
 from medx.server.batching import MicroBatcher
@@ -149,9 +149,7 @@ class Models:
             ) from None
         image = PILImage.fromarray(pixels)
         image.thumbnail((longest, longest))
-        stream = io.BytesIO()
-        image.save(stream, format="PNG", compress_level=1)
-        return stream.getvalue()
+        return encode(image, compress_level=1)
 
     def _predict_batch(self, pixels: Sequence[Pixels]) -> Sequence[Prediction]:
         self._monitor.batch.labels("classifier").observe(len(pixels))

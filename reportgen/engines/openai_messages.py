@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import re
 import zlib
 from typing import Any
@@ -13,6 +11,8 @@ from pydantic import BaseModel, Field
 
 from medx.core.errors import EngineError
 from medx.core.images import Pixels
+from medx.core.pages import data_uri
+from medx.core.pictures import encode
 from reportgen.control_tokens import plain_line
 from reportgen.engines.base import Generation, GenerationRequest
 from reportgen.engines.chat import THOUGHT_CLOSE, THOUGHT_OPEN, Family, build_messages
@@ -165,7 +165,5 @@ def _for_server(message: dict[str, Any]) -> dict[str, Any]:
 
 
 def _data_url(image: PILImage.Image) -> str:
-    stream = io.BytesIO()
     # Faster than zlib's default, and radiographs, which are noise to it, come out smaller.
-    image.save(stream, "PNG", compress_level=1, compress_type=zlib.Z_RLE)
-    return f"data:image/png;base64,{base64.b64encode(stream.getvalue()).decode()}"
+    return data_uri(encode(image, compress_level=1, compress_type=zlib.Z_RLE))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 from PIL import Image as PILImage
@@ -10,6 +9,7 @@ from PIL import Image as PILImage
 from medx.core.console import warn
 from medx.core.files import write_text
 from medx.core.pages import data_uri, render_page
+from medx.core.pictures import encode
 from reportgen.evaluation.results import Contender, Flip, Kind, ReportEvaluation
 
 #: Longest side of a picture on the page.
@@ -57,9 +57,8 @@ def _picture(path: str | None) -> str | None:
     try:
         with PILImage.open(path) as picture:
             picture.thumbnail((PICTURE, PICTURE))
-            buffer = io.BytesIO()
-            picture.save(buffer, format="PNG")
+            content = encode(picture)
     except (OSError, ValueError) as error:
         warn(f"no picture of {Path(path).stem} on the page: {error}")
         return None
-    return data_uri(buffer.getvalue())
+    return data_uri(content)

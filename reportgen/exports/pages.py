@@ -5,18 +5,19 @@ from __future__ import annotations
 import re
 
 from medx.core.pages import data_uri, page_environment, render_page
+from medx.core.pictures import encode
 from reportgen.exports.material import Material
-from reportgen.exports.pictures import about, overlay, png, shown_image
+from reportgen.exports.pictures import about, overlay, shown_image
 
 
 def html_bytes(material: Material) -> bytes:
     """Return the report as a page that needs no other file."""
     pictures = []
     if material.pixels is not None:
-        pictures.append((data_uri(png(shown_image(material.pixels))), "The image."))
+        pictures.append((data_uri(encode(shown_image(material.pixels))), "The image."))
         if material.heatmap is not None:
             drawn = overlay(material.pixels, material.heatmap.values)
-            pictures.append((data_uri(png(drawn)), about(material.heatmap)))
+            pictures.append((data_uri(encode(drawn)), about(material.heatmap)))
     page = render_page("report.html.j2", document=material.document, pictures=pictures)
     return page.encode("utf-8")
 

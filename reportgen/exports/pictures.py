@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from matplotlib import colormaps, get_data_path
+from matplotlib import get_data_path
 from PIL import Image as PILImage
 from PIL import ImageDraw, ImageFont
 
-from medx.core.images import Pixels, to_rgb
+from medx.core import overlays
+from medx.core.images import Pixels
 from medx.core.values import HeatMap
 
-#: Perceptually uniform, and readable without colour vision.
-COLOURS = "viridis"
-OPACITY = 0.45
 SMALLEST_SIDE, LARGEST_SIDE = 384, 1536
 MARGIN = 8
 
 
 def shown_image(pixels: Pixels) -> PILImage.Image:
     """Return an image in colour at a size that can be looked at; small ones keep their pixels."""
-    height, width = pixels.shape[:2]
-    scale = max(1.0, SMALLEST_SIDE / min(height, width))
-    scale = min(scale, LARGEST_SIDE / max(height, width))
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    nearest, smooth = PILImage.Resampling.NEAREST, PILImage.Resampling.BILINEAR
-    return PILImage.fromarray(to_rgb(pixels)).resize(size, nearest if scale > 1 else smooth)
+    return overlays.shown_image(pixels, smallest=SMALLEST_SIDE, largest=LARGEST_SIDE)
 
 
 def overlay(pixels: Pixels, values: npt.NDArray[np.floating]) -> PILImage.Image:
@@ -38,12 +30,7 @@ def overlay(pixels: Pixels, values: npt.NDArray[np.floating]) -> PILImage.Image:
         pixels: ``uint8`` ``(H, W[, 3])``.
         values: Over the same image, of any size, 0 to 1.
     """
-    shown = shown_image(pixels)
-    smooth = PILImage.Resampling.BILINEAR
-    spread = PILImage.fromarray(np.asarray(values, np.float32)).resize(shown.size, smooth)
-    colours = colormaps[COLOURS](np.clip(np.asarray(spread), 0.0, 1.0), bytes=True)
-    coloured = PILImage.fromarray(np.ascontiguousarray(colours[..., :3]))
-    return PILImage.blend(shown, coloured, OPACITY)
+    return overlays.lay_map(shown_image(pixels), values)
 
 
 def about(heatmap: HeatMap) -> str:
@@ -67,13 +54,6 @@ def captioned(picture: PILImage.Image, lines: list[str]) -> PILImage.Image:
     for i, line in enumerate(wrapped):
         draw.text((MARGIN, height + MARGIN + i * step), line, fill=(235, 235, 235), font=font)
     return sheet
-
-
-def png(picture: PILImage.Image) -> bytes:
-    """Return a picture as PNG."""
-    buffer = io.BytesIO()
-    picture.save(buffer, format="PNG")
-    return buffer.getvalue()
 
 
 def font_file(*, bold: bool = False) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from medx.core.figures import save_image_grid
 from medx.core.files import write_text
 from medx.core.images import Pixels
 from medx.core.pages import data_uri, render_page
+from medx.core.pictures import encode
 from retrieval.evaluation.results import EvaluationResult, ProtocolResult, WrongNeighbour
 from retrieval.evaluation.wrong_neighbours import DIGITS
 from retrieval.index.gallery_index import GalleryIndex
@@ -110,6 +110,4 @@ def _shrink(pixels: Pixels) -> Pixels:
 
 
 def _embed(pixels: Pixels) -> str:
-    buffer = io.BytesIO()
-    PILImage.fromarray(pixels).save(buffer, "png")
-    return data_uri(buffer.getvalue())
+    return data_uri(encode(pixels))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from PIL import Image as PILImage
 from medx.core.files import write_text
 from medx.core.images import Pixels
 from medx.core.pages import data_uri, render_page
+from medx.core.pictures import encode
 from medx.core.words import many
 from retrieval.search.heatmap import HeatMaps, colour_map, enlarge_map
 from retrieval.search.pictures import Pictures, shown_names, shown_terms
@@ -108,9 +108,7 @@ def _cover(maps: HeatMaps, number: int) -> tuple[str, str]:
 
 def _embed(image: PILImage.Image) -> str:
     kind = "png" if image.mode == "RGBA" or max(image.size) <= LOSSLESS else "jpeg"
-    buffer = io.BytesIO()
-    image.save(buffer, kind, quality=90)
-    return data_uri(buffer.getvalue(), kind)
+    return data_uri(encode(image, kind, quality=90), kind)
 
 
 def _gradient() -> str:

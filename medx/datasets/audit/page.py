@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from PIL import ImageDraw
 from medx.core.errors import MedxError
 from medx.core.files import write_text
 from medx.core.pages import data_uri, render_page
+from medx.core.pictures import encode
 from medx.datasets.audit.figures import save_histograms
 from medx.datasets.audit.result import SEVERITIES, Audit, Count, Finding, Instance
 from medx.datasets.manifest import Dataset, Record
@@ -85,9 +85,7 @@ def _thumbnail(record: Record, dataset: Dataset, *, boxed: bool) -> str | None:
             x, y = sorted((box.x, box.x + box.width)), sorted((box.y, box.y + box.height))
             corners = [scale * x[0], scale * y[0], scale * x[1], scale * y[1]]
             draw.rectangle(corners, outline=BOX_COLOUR)
-    buffer = io.BytesIO()
-    picture.save(buffer, format="PNG")
-    return data_uri(buffer.getvalue())
+    return data_uri(encode(picture))
 
 
 def _tabulate(counts: Sequence[Count]) -> Iterable[Table]:
