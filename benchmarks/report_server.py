@@ -23,7 +23,6 @@ import json
 import multiprocessing
 import os
 import platform
-import runpy
 import statistics
 import sys
 import tempfile
@@ -247,15 +246,14 @@ def measure_transformers_serve(
     requests: Sequence[GenerationRequest], rounds: int
 ) -> list[dict[str, object]]:
     """Measure ``transformers serve`` with a tiny checkpoint, where it is installed."""
+    from random_medgemma import write_medgemma
     from transformers_server import serving, why_not
 
     if reason := why_not():
         print(f"transformers serve: not measured ({reason})")
         return []
-    # The checkpoint that the tests build.
-    build = runpy.run_path(str(TESTS / "test_reportgen" / "conftest.py"))["build_tiny_medgemma"]
     with tempfile.TemporaryDirectory() as folder:
-        model = build(Path(folder, "medgemma-4b-it"))
+        model = write_medgemma(Path(folder, "medgemma-4b-it"))
         with serving(model, Path(folder, "serving")) as url:
             name = "transformers serve, random Gemma 3 of 0.2 M parameters, CPU"
             return [measure(name, url, str(model), requests, rounds)]

@@ -17,6 +17,7 @@ import json
 import os
 import platform
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -27,7 +28,6 @@ import numpy as np
 import torch
 from PIL import Image as PILImage
 from pydantic import ValidationError
-from random_medgemma import write_medgemma
 from transformers import LogitsProcessorList
 
 from medx.core.console import stderr
@@ -41,6 +41,9 @@ from reportgen.engines.medgemma import MedGemmaEngine
 from reportgen.evidence import Evidence
 from reportgen.prompt import render_prompt
 from reportgen.strategies import STRATEGIES
+
+sys.path.append(str(Path(__file__).resolve().parent.parent / "tests"))
+from random_medgemma import write_medgemma
 
 RESULTS = Path(__file__).parent / "results" / "report_speed.json"
 
@@ -77,12 +80,7 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, object]:
     """Return all figures of a run."""
     requests = build_requests(options.count, options.max_new_tokens)
     model = options.model or str(
-        write_medgemma(
-            folder / "medgemma-4b-it",
-            [build_requests(1, 1, name)[0].prompt.text for name in STRATEGIES],
-            hidden=options.hidden,
-            layers=options.layers,
-        )
+        write_network(folder / "medgemma-4b-it", hidden=options.hidden, layers=options.layers)
     )
     engine = MedGemmaEngine(ReportConfig(model=model, device=options.device))
     engine.prepare()
@@ -106,6 +104,33 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, object]:
         "constraint": cost_of_constraint(engine, requests, options),
         "validity": count_valid(engine, options.seeds) if options.seeds else None,
     }
+
+
+def write_network(folder: Path, *, hidden: int, layers: int) -> Path:
+    """Write random weights that know the words of the prompts; images take 16 tokens."""
+    prompts = [build_requests(1, 1, name)[0].prompt.text for name in STRATEGIES]
+    return write_medgemma(
+        folder,
+        words=[word for prompt in prompts for word in prompt.replace(" ", " ▁").split()],
+        pieces=4000,
+        text={
+            "hidden_size": hidden,
+            "intermediate_size": 4 * hidden,
+            "num_hidden_layers": layers,
+            "num_attention_heads": max(1, hidden // 64),
+            "num_key_value_heads": max(1, hidden // 128),
+            "head_dim": 64,
+            "layer_types": ["sliding_attention"] * (layers - 1) + ["full_attention"],
+        },
+        vision={
+            "hidden_size": hidden // 2,
+            "intermediate_size": 2 * hidden,
+            "num_hidden_layers": max(1, layers // 2),
+            "num_attention_heads": max(1, hidden // 128),
+            "image_size": 112,
+        },
+        image_tokens=16,
+    )
 
 
 def build_requests(

@@ -14,27 +14,6 @@ import pytest
 from PIL import Image as PILImage
 from test_datasets.dicom_files import identifying, leaks, write_dicom
 
-from classify.config import TrainConfig
-from classify.training.train import train
-from medx.datasets.catalog import load_dataset
-from retrieval.build import build_index
-from retrieval.encoders.compact import CompactEncoder
-
-
-@pytest.fixture(scope="module")
-def run_dir(two_class, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("runs") / "train"
-    config = TrainConfig(dataset=str(two_class), epochs=1, size=16, device="cpu")
-    train(config, folder, load_dataset(str(two_class)))
-    return folder
-
-
-@pytest.fixture(scope="module")
-def index_dir(two_class, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("indexes") / "two"
-    build_index(load_dataset(str(two_class)), CompactEncoder(), folder)
-    return folder
-
 
 @pytest.fixture
 def request_of(two_class, run_dir, index_dir, tmp_path):

@@ -7,7 +7,6 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
@@ -83,12 +82,6 @@ def site(bench):
     """A server that most tests visit."""
     with serving(bench) as served:
         yield served
-
-
-@pytest.fixture
-def film(two_class, tmp_path) -> Path:
-    """A file of an image of test, under a name that tells nothing."""
-    return Path(shutil.copy(next((two_class / "images").glob("test-*.png")), tmp_path / "film.png"))
 
 
 @pytest.fixture(scope="module")  # its event loop must not outlive the tests of the page
