@@ -18,12 +18,18 @@ from medx.cli.options import (
     NameOption,
     OfflineOption,
     OutputOption,
-    RunOption,
+)
+from medx.cli.report_options import (
+    BaseUrlOption,
+    ClassifierOption,
+    EngineOption,
+    ModelOption,
+    SimilarOption,
+    WeightsOption,
 )
 from medx.core.device import Device
 from medx.core.errors import EngineError
 from reportgen.config import ReportConfig
-from reportgen.engines import ENGINES
 from reportgen.exports.formats import EXPORTERS
 from reportgen.strategies import STRATEGIES
 
@@ -38,35 +44,15 @@ def case(
     image: Annotated[Path, typer.Argument(help="A file of one image: PNG, JPEG, DICOM, …")],
     dataset: DatasetOption = ReportConfig.dataset,
     data_dir: DataDirOption = None,
-    run: RunOption = ReportConfig.run,
-    index: Annotated[
-        str | None,
-        typer.Option(
-            "--index",
-            help="Name or folder of the index of similar cases. [default: the dataset's]",
-            show_default=False,
-        ),
-    ] = ReportConfig.index,
+    run: ClassifierOption = ReportConfig.run,
+    index: SimilarOption = ReportConfig.index,
     strategy: Annotated[
         str, typer.Option("--strategy", help=f"{', '.join(STRATEGIES)} or a file of your own.")
     ] = STRATEGY,
-    engine: Annotated[
-        str, typer.Option("--engine", help=f"auto, {', '.join(ENGINES)}.")
-    ] = ReportConfig.engine,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            "--model",
-            help="Hub id or local folder of the engine's model. [default: whichever is at hand]",
-            show_default=False,
-        ),
-    ] = ReportConfig.model,
-    weights: Annotated[
-        Path | None, typer.Option("--weights", help="Local folder with the weights of --model.")
-    ] = None,
-    base_url: Annotated[
-        str | None, typer.Option("--base-url", help="Address of the server of --engine openai.")
-    ] = ReportConfig.base_url,
+    engine: EngineOption = ReportConfig.engine,
+    model: ModelOption = ReportConfig.model,
+    weights: WeightsOption = None,
+    base_url: BaseUrlOption = ReportConfig.base_url,
     format: Annotated[
         list[str] | None,
         typer.Option(

@@ -35,8 +35,14 @@ from medx.cli.report_evaluate import (
     WorstOption,
     as_settings,
 )
-from medx.cli.report_generate import ClassifierOption, SimilarOption
-from medx.cli.report_settings import ALL, check_resumed, expand_strategies, load_strategies
+from medx.cli.report_options import ClassifierOption, SimilarOption
+from medx.cli.report_settings import (
+    ALL,
+    check_named,
+    check_resumed,
+    expand_strategies,
+    load_strategies,
+)
 from medx.core.device import Device
 from medx.core.errors import InputError
 from reportgen.config import ReportConfig
@@ -142,8 +148,7 @@ def _check_usage(given: dict[str, Any]) -> None:
             f"{options} cannot go with RUN: those reports are written",
             hint="name runs, or what is to be written",
         )
-    if given.get("resume") and not given.keys() & {"name", "output"}:
-        raise InputError("--resume needs the --name or --output of the run to continue")
+    check_named(given)
 
 
 def _writing(

@@ -23,6 +23,14 @@ from medx.cli.options import (
     SplitOption,
     given_options,
 )
+from medx.cli.report_options import (
+    BaseUrlOption,
+    ClassifierOption,
+    EngineOption,
+    ModelOption,
+    SimilarOption,
+    WeightsOption,
+)
 from medx.cli.report_settings import (
     check_resumed,
     check_usage,
@@ -33,7 +41,6 @@ from medx.cli.report_settings import (
 from medx.core.device import Device
 from medx.core.words import many
 from reportgen.config import ReportConfig
-from reportgen.engines import ENGINES
 from reportgen.strategies import STRATEGIES
 
 if TYPE_CHECKING:
@@ -41,21 +48,6 @@ if TYPE_CHECKING:
 
 #: Names of images that a run's settings hold.
 MOST_NAMES = 20
-
-ClassifierOption = Annotated[
-    str | None,
-    typer.Option(
-        "--run",
-        help="Folder or name of the classifier's train run. [default: the latest]",
-        show_default=False,
-    ),
-]
-SimilarOption = Annotated[
-    str | None,
-    typer.Option(
-        "--index", help="Index of similar cases. [default: the dataset's]", show_default=False
-    ),
-]
 
 
 def generate(
@@ -95,22 +87,8 @@ def generate(
     pdf: Annotated[
         bool, typer.Option("--pdf", help="Write each report as PDF, too.")
     ] = ReportConfig.pdf,
-    engine: Annotated[
-        str,
-        typer.Option(
-            "--engine",
-            help=f"auto, {', '.join(ENGINES)}. auto says what it takes and why.",
-        ),
-    ] = ReportConfig.engine,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            "--model",
-            help="Hub id or local folder, or the server's name for it. "
-            "[default: whichever MedGemma is at hand, or the server's only one]",
-            show_default=False,
-        ),
-    ] = ReportConfig.model,
+    engine: EngineOption = ReportConfig.engine,
+    model: ModelOption = ReportConfig.model,
     max_new_tokens: Annotated[
         int | None,
         typer.Option(
@@ -127,10 +105,7 @@ def generate(
             help="Ask for text under headings instead of JSON.",
         ),
     ] = ReportConfig.free_text,
-    weights: Annotated[
-        Path | None,
-        typer.Option("--weights", help="Local folder with the weights of --model."),
-    ] = None,
+    weights: WeightsOption = None,
     batch_size: Annotated[
         int,
         typer.Option(
@@ -144,13 +119,7 @@ def generate(
             help="4bit compresses the weights of a model on this machine; needs a GPU.",
         ),
     ] = ReportConfig.quantise,
-    base_url: Annotated[
-        str | None,
-        typer.Option(
-            "--base-url",
-            help="Address of an OpenAI-compatible server, usually ending in /v1.",
-        ),
-    ] = ReportConfig.base_url,
+    base_url: BaseUrlOption = ReportConfig.base_url,
     concurrency: Annotated[
         int,
         typer.Option("--concurrency", min=1, help="Requests to a server at once."),

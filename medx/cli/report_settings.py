@@ -72,12 +72,24 @@ def check_usage(given: Mapping[str, Any]) -> None:
     Raises:
         InputError: When some do not.
     """
-    if given.get("resume") and not given.keys() & {"name", "output"}:
-        raise InputError("--resume needs the --name or --output of the run to continue")
+    check_named(given)
     unused = sorted(given.keys() & {"num_samples", "split"})
     if given.get("images") and unused:
         names = " and ".join(f"--{name.replace('_', '-')}" for name in unused)
         raise InputError(f"{names} cannot go with IMAGES: every file is reported on")
+
+
+def check_named(given: Mapping[str, Any]) -> None:
+    """Refuse to go on with a run that was not named.
+
+    Args:
+        given: The options that were typed.
+
+    Raises:
+        InputError: When ``--resume`` stands alone.
+    """
+    if given.get("resume") and not given.keys() & {"name", "output"}:
+        raise InputError("--resume needs the --name or --output of the run to continue")
 
 
 def check_resumed(run_dir: Path, config: ReportConfig) -> None:

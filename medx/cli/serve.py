@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from medx.cli.options import DatasetOption, DeviceOption, OfflineOption
+from medx.cli.report_options import (
+    BaseUrlOption,
+    ClassifierOption,
+    EngineOption,
+    ModelOption,
+    SimilarOption,
+    WeightsOption,
+)
 from medx.core.device import Device
 from medx.server.config import ServeConfig
 
@@ -23,26 +30,12 @@ def serve(
         str | None, typer.Option("--token", envvar="MEDX_SERVE_TOKEN", help=_TOKEN_HELP)
     ] = None,
     dataset: DatasetOption = None,
-    run: Annotated[
-        Path | None,
-        typer.Option("--run", help="Training run of the classifier. [default: the latest]"),
-    ] = None,
-    index: Annotated[
-        str | None, typer.Option("--index", help="Index to search. [default: the dataset's]")
-    ] = None,
-    engine: Annotated[
-        str, typer.Option("--engine", help="What writes reports; see medx report generate.")
-    ] = ServeConfig.engine,
-    model: Annotated[
-        str | None, typer.Option("--model", help="Model of the engine.", show_default=False)
-    ] = None,
-    weights: Annotated[
-        Path | None, typer.Option("--weights", help="Local folder with the weights of --model.")
-    ] = None,
-    base_url: Annotated[
-        str | None,
-        typer.Option("--base-url", help="Address of the server that --engine openai asks."),
-    ] = None,
+    run: ClassifierOption = None,
+    index: SimilarOption = None,
+    engine: EngineOption = ServeConfig.engine,
+    model: ModelOption = None,
+    weights: WeightsOption = None,
+    base_url: BaseUrlOption = None,
     device: DeviceOption = Device.auto,
     max_upload: Annotated[
         int, typer.Option("--max-upload", min=1, help="MiB that a request may have.")
@@ -71,7 +64,7 @@ def serve(
     try:
         config = ServeConfig(
             host=host, port=port, token=token or None, dataset=dataset,
-            run=str(run) if run else None, index=index, engine=engine, model=model,
+            run=run, index=index, engine=engine, model=model,
             weights=str(weights) if weights else None, base_url=base_url,
             device=device.value, max_upload_bytes=max_upload << 20, queue_limit=queue_limit,
             batch_size=batch_size, timeout_s=timeout, rate_limit=rate_limit,
