@@ -76,11 +76,6 @@ def calibration_errors(scores: Floats, came_true: npt.NDArray[np.bool_]) -> Doub
     return np.asarray(inside * (np.asarray(scores, np.float64) - came_true)[:, None])
 
 
-def expected_calibration_error(scores: Floats, came_true: npt.NDArray[np.bool_]) -> float:
-    """Return the mean distance between probability and observed share over the bins."""
-    return float(np.abs(calibration_errors(scores, came_true).mean(axis=0)).sum())
-
-
 def reliability_bins(
     scores: Floats, came_true: npt.NDArray[np.bool_], bins: int = BINS
 ) -> list[Bin]:

@@ -32,41 +32,10 @@ def focal_loss(
     """
     soft = _soft_target(logits, target, label_smoothing)
     log_probs = F.log_softmax(logits, dim=1)
-    return _combine(log_probs, soft, _one_minus_exp(log_probs), gamma, alpha).sum(dim=1)
-
-
-def binary_focal_loss(
-    logits: Tensor,
-    target: Tensor,
-    *,
-    gamma: float = 2.0,
-    alpha: float | None = None,
-    label_smoothing: float = 0.0,
-) -> Tensor:
-    """Return the binary (sigmoid) focal loss, of the shape of ``logits``.
-
-    Args:
-        logits: Any shape; one independent yes/no decision an element.
-        target: The same shape, 0 to 1.
-        gamma: Focusing exponent >= 0.
-        alpha: Weight of the positive class, 0 to 1; the negative one gets ``1 - alpha``. None
-            weighs both with 1.
-        label_smoothing: Share of the target moved towards one half, 0 to 1.
-
-    Raises:
-        ValueError: When the shapes differ.
-    """
-    if logits.shape != target.shape:
-        raise ValueError(
-            f"target must have the shape of logits {tuple(logits.shape)}, got {tuple(target.shape)}"
-        )
-    positive = target.to(logits.dtype) * (1.0 - label_smoothing) + label_smoothing / 2
-    soft = torch.stack([1.0 - positive, positive])
-    log_probs = torch.stack([F.logsigmoid(-logits), F.logsigmoid(logits)])
-    weights = None if alpha is None else logits.new_tensor([1.0 - alpha, alpha])
-    if weights is not None:
-        weights = weights.view(2, *[1] * logits.ndim)
-    return _combine(log_probs, soft, _one_minus_exp(log_probs), gamma, weights).sum(dim=0)
+    loss = -soft * log_probs
+    if gamma > 0:
+        loss = loss * _one_minus_exp(log_probs) ** gamma
+    return (loss if alpha is None else loss * alpha).sum(dim=1)
 
 
 class FocalLoss(nn.Module):
@@ -169,12 +138,3 @@ def _one_minus_exp(log_probs: Tensor) -> Tensor:
     # expm1 keeps 1 - p accurate (and never below 0) where p is close to 1. At exactly 0 the
     # gradient of a fractional power is infinite, so stay a rounding error away from it.
     return (-torch.expm1(log_probs)).clamp(min=torch.finfo(log_probs.dtype).eps)
-
-
-def _combine(
-    log_probs: Tensor, soft: Tensor, one_minus_p: Tensor, gamma: float, alpha: Tensor | None
-) -> Tensor:
-    loss = -soft * log_probs
-    if gamma > 0:
-        loss = loss * one_minus_p**gamma
-    return loss if alpha is None else loss * alpha

@@ -8,7 +8,6 @@ from torchvision.ops import sigmoid_focal_loss
 
 from classify.training.losses import (
     FocalLoss,
-    binary_focal_loss,
     class_balanced_weights,
     focal_loss,
     inverse_frequency_weights,
@@ -60,26 +59,17 @@ def test_multi_class_is_the_papers_formula(seed, gamma, classes, smoothing):
 
 @pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0])
 @pytest.mark.parametrize("alpha", [None, 0.25])
-def test_binary_is_torchvisions(gamma, alpha):
-    logits, target = random_batch(2)
-    truth = (target > 1).double()[:, None].expand_as(logits)
-    expected = sigmoid_focal_loss(logits, truth, alpha=-1 if alpha is None else alpha, gamma=gamma)
-    found = binary_focal_loss(logits, truth, gamma=gamma, alpha=alpha)
+def test_two_logits_are_torchvisions_one_logit_of_their_difference(gamma, alpha):
+    logits, target = random_batch(2, classes=2)
+    expected = sigmoid_focal_loss(
+        logits[:, 1] - logits[:, 0],
+        target.double(),
+        alpha=-1 if alpha is None else alpha,
+        gamma=gamma,
+    )
+    weights = None if alpha is None else torch.tensor([1 - alpha, alpha], dtype=torch.float64)
+    found = focal_loss(logits, target, gamma=gamma, alpha=weights)
     torch.testing.assert_close(found, expected)
-
-
-def test_two_logits_are_one_logit_of_their_difference():
-    logits, target = random_batch(3, classes=2)
-    single = binary_focal_loss(logits[:, 1] - logits[:, 0], target.double(), gamma=2, alpha=0.3)
-    alpha = torch.tensor([0.7, 0.3], dtype=torch.float64)
-    torch.testing.assert_close(focal_loss(logits, target, gamma=2, alpha=alpha), single)
-
-
-def test_binary_smoothing_moves_the_target_towards_one_half():
-    logits = torch.tensor([0.3, -1.2], dtype=torch.float64)
-    smoothed = binary_focal_loss(logits, torch.tensor([1.0, 0.0]), gamma=2, label_smoothing=0.2)
-    soft = binary_focal_loss(logits, torch.tensor([0.9, 0.1]), gamma=2)
-    torch.testing.assert_close(smoothed, soft)
 
 
 def test_a_mixed_target_costs_the_mix_of_its_parts():
@@ -96,9 +86,6 @@ def test_gradients_are_those_of_the_function(gamma):
     logits, target = random_batch(5, batch=4, scale=1.0)
     logits.requires_grad_()
     assert torch.autograd.gradcheck(lambda x: focal_loss(x, target, gamma=gamma), logits)
-    assert torch.autograd.gradcheck(
-        lambda x: binary_focal_loss(x, torch.full_like(x, 0.3), gamma=gamma, alpha=0.25), logits
-    )
 
 
 @pytest.mark.parametrize("gamma", [0.5, 2.0])
@@ -163,5 +150,3 @@ def test_logit_adjustment_adds_the_log_prior_in_training():
 def test_shapes_that_do_not_fit_are_named():
     with pytest.raises(ValueError, match=r"target must have shape \(2,\) or \(2, 3\)"):
         focal_loss(torch.zeros(2, 3), torch.zeros(3, dtype=torch.long))
-    with pytest.raises(ValueError, match="target must have the shape of logits"):
-        binary_focal_loss(torch.zeros(2), torch.zeros(2, 1))
