@@ -56,10 +56,7 @@ def family_of_template(processor: Any, model: str) -> Family:
     Raises:
         EngineError: When there is no template, or one that passes over image or text.
     """
-    if not getattr(processor, "chat_template", None):
-        raise EngineError(f"{model} has no chat template", hint=_NEEDED)
-    if not hasattr(processor, "image_processor"):
-        raise EngineError(f"{model} takes no images", hint=_NEEDED)
+    check_processor(processor, model)
     for system_turn in (True, False):
         family = Family(
             name="its chat template", system_turn=system_turn, image_first=True, thinking_tokens=0
@@ -67,6 +64,14 @@ def family_of_template(processor: Any, model: str) -> Family:
         if _renders(processor, family):
             return family
     raise EngineError(f"the chat template of {model} cannot hold an image and text", hint=_NEEDED)
+
+
+def check_processor(processor: Any, model: str) -> None:
+    """Raise ``EngineError`` when a processor has no chat template or takes no images."""
+    if not getattr(processor, "chat_template", None):
+        raise EngineError(f"{model} has no chat template", hint=_NEEDED)
+    if not hasattr(processor, "image_processor"):
+        raise EngineError(f"{model} takes no images", hint=_NEEDED)
 
 
 def break_tokens(text: str, tokens: Iterable[str]) -> str:

@@ -63,7 +63,7 @@ def load_processor(weights: Weights) -> Any:
 
     try:
         processor = AutoProcessor.from_pretrained(weights.folder, local_files_only=True)
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
+    except Exception as error:  # damaged files end in anything
         raise _cannot_load(weights, error) from error
     tokenizer = getattr(processor, "tokenizer", processor)
     tokenizer.padding_side = "left"
@@ -92,15 +92,18 @@ def load_network(weights: Weights, device: str, *, four_bits: bool = False) -> A
     if four_bits:
         options["quantization_config"] = _four_bits()
     try:
-        network = AutoModelForImageTextToText.from_pretrained(
+        network, told = AutoModelForImageTextToText.from_pretrained(
             weights.folder,
             dtype=torch.bfloat16 if half else torch.float32,
             local_files_only=True,
             use_safetensors=True,
+            output_loading_info=True,
             **options,
         )
+        if missing := sorted(told["missing_keys"]):  # they would stay random
+            raise ValueError(f"{len(missing)} tensors are not in its files, such as {missing[0]}")
         network = (network if options else network.to(device)).eval()
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
+    except Exception as error:  # damaged files end in anything
         raise _cannot_load(weights, error) from error
     return network
 

@@ -26,6 +26,7 @@ from reportgen.engines.chat import (
     answer_tokens,
     break_tokens,
     build_messages,
+    check_processor,
     family_of_template,
 )
 from reportgen.engines.constrain import Constrainer, can_constrain
@@ -91,6 +92,7 @@ class TransformersEngine(Engine):
             gigabytes = 2 * self.weights.size / 1e9  # bfloat16 on disk
             note(f"on a CPU a report takes minutes, and the model {gigabytes:.0f} GB of memory")
         self._processor = self._processor or load_processor(self.weights)
+        check_processor(self._processor, self.model)
         self._network = load_network(
             self.weights, device, four_bits=self.config.quantise is not None
         )

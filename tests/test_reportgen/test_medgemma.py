@@ -9,6 +9,7 @@ import pytest
 import torch
 from PIL import Image as PILImage
 from pydantic import BaseModel, StringConstraints
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from medx.core.errors import EngineError, WeightsUnavailableError
@@ -200,10 +201,42 @@ def test_thinking_gets_tokens_on_top_of_the_answer(v1, v1_5, strategies, tiny_me
     assert open_engine(tiny_medgemma, max_new_tokens=7).token_budget(concise) == 7
 
 
-def test_another_architecture_is_refused(tiny_medgemma, tmp_path):
+def _edit(path, change):
+    path.write_text(json.dumps(change(json.loads(path.read_text()))))
+
+
+def _rename_tensors(path):
+    """Put a prefix before each name, as an adapter that was never merged has it."""
+    tensors = load_file(path)
+    save_file({f"base_model.{k}": v for k, v in tensors.items()}, path, metadata={"format": "pt"})
+
+
+@pytest.mark.parametrize(
+    ("name", "spoil"),
+    [
+        ("config.json", lambda path: path.write_text(json.dumps({"model_type": "bert"}))),
+        ("config.json", lambda path: path.write_text("[]")),
+        ("config.json", lambda path: _edit(path, lambda config: {**config, "text_config": 3})),
+        ("processor_config.json", lambda path: path.write_text("[]")),
+        (
+            "model.safetensors",
+            lambda path: path.write_bytes(path.read_bytes().replace(b'"F32"', b'"X32"', 1)),
+        ),
+        ("model.safetensors", _rename_tensors),
+    ],
+    ids=["architecture", "list", "text config", "processor", "tensor type", "tensor names"],
+)
+def test_a_checkpoint_that_cannot_be_loaded_whole_is_refused(name, spoil, tiny_medgemma, tmp_path):
     copy = shutil.copytree(tiny_medgemma, tmp_path / "other")
-    (copy / "config.json").write_text(json.dumps({"model_type": "bert"}))
+    spoil(copy / name)
     with pytest.raises(WeightsUnavailableError, match="cannot load other"):
+        open_engine(copy).prepare()
+
+
+def test_without_a_chat_template_nothing_is_loaded(tiny_medgemma, tmp_path):
+    copy = shutil.copytree(tiny_medgemma, tmp_path / "mute")
+    (copy / "chat_template.jinja").unlink()
+    with pytest.raises(EngineError, match="mute has no chat template"):
         open_engine(copy).prepare()
 
 
