@@ -58,7 +58,7 @@ def serve(
     from medx.core.errors import InputError, MissingExtraError
 
     try:
-        from medx.server.run import run_server
+        from medx.server.run import leave, run_server
     except ModuleNotFoundError as error:
         raise MissingExtraError("serve", "serve") from error
     try:
@@ -71,4 +71,4 @@ def serve(
         )  # fmt: skip
     except ValueError as error:
         raise InputError(str(error), hint="pass --token, or set MEDX_SERVE_TOKEN") from error
-    run_server(config)
+    leave(run_server(config))

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from importlib.metadata import version
+from threading import Thread
+from typing import Any, TypeVar
 
 from fastapi import FastAPI
 
@@ -29,6 +32,8 @@ from medx.server.routes import (
 from medx.server.routes.common import REFUSALS
 from medx.server.uploads import Uploads
 from medx.server.workers import Workers
+
+Result = TypeVar("Result")
 
 #: Pictures read or written at a time: each may take half a GiB.
 THREADS = 2
@@ -64,8 +69,11 @@ class Server:
 
     async def load(self, open_bench: Callable[[], Workbench]) -> None:
         """Load everything on a thread; what fails is kept, and ``on_failure`` called."""
+        opening: Future[Models] = Future()
+        # Not on the loop's own threads: when the server ends, those are waited for.
+        Thread(target=fulfil, args=(opening, self._open, open_bench), name="loading").start()
         try:
-            models = await asyncio.to_thread(self._open, open_bench)
+            models = await asyncio.wrap_future(opening)
         except Exception as error:
             self.failure = error
             self.on_failure()
@@ -77,11 +85,27 @@ class Server:
     def _open(self, open_bench: Callable[[], Workbench]) -> Models:
         return Models(open_bench(), self.config, self.monitor, self.workers)
 
+    def give_up(self) -> None:
+        """Let everyone who still waits for a model hear that the server stops."""
+        if self.loaded is not None:
+            for queue in self.loaded.queues:
+                queue.give_up()
+
     async def close(self) -> None:
         """Give up what is at work; requests have been answered by now, or will not be."""
         self.workers.close()
         if self.loaded is not None:
             await asyncio.gather(*(queue.stop() for queue in self.loaded.queues))
+
+
+def fulfil(future: Future[Result], work: Callable[..., Result], *args: Any) -> None:
+    """Do ``work`` and let ``future`` have what comes of it."""
+    if not future.set_running_or_notify_cancel():
+        return
+    try:
+        future.set_result(work(*args))
+    except BaseException as error:
+        future.set_exception(error)
 
 
 def create_app(config: ServeConfig, open_bench: Callable[[], Workbench]) -> FastAPI:

@@ -16,6 +16,10 @@ class Busy(Exception):
     """So many requests wait already that one more would only wait in vain."""
 
 
+class Stopping(Exception):
+    """The server ends, and what was asked is given up."""
+
+
 @dataclass(eq=False)
 class _Waiting(Generic[Item, Result]):
     item: Item
@@ -48,6 +52,7 @@ class MicroBatcher(Generic[Item, Result]):
         self._waiting: asyncio.Queue[_Waiting[Item, Result]] = asyncio.Queue(queue_limit)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=name)
         self._task: asyncio.Task[None] | None = None
+        self._at_work: list[_Waiting[Item, Result]] = []
 
     @property
     def waiting(self) -> int:
@@ -57,6 +62,15 @@ class MicroBatcher(Generic[Item, Result]):
     def start(self) -> None:
         """Begin to work; needs a running event loop."""
         self._task = asyncio.create_task(self._run(), name=self.name)
+
+    def give_up(self) -> None:
+        """Let whoever waits hear of ``Stopping``; the batch at work finds nobody then."""
+        waiting = self._at_work.copy()
+        while not self._waiting.empty():
+            waiting.append(self._waiting.get_nowait())
+        for one in waiting:
+            if not one.answer.done():
+                one.answer.set_exception(Stopping(self.name))
 
     async def stop(self) -> None:
         """Give up the batch at work and what waits."""
@@ -77,6 +91,7 @@ class MicroBatcher(Generic[Item, Result]):
 
         Raises:
             Busy: When ``queue_limit`` items wait already.
+            Stopping: When it is given up.
             Exception: What ``work`` raised.
         """
         self.check_room()
@@ -92,7 +107,9 @@ class MicroBatcher(Generic[Item, Result]):
             # Who gave up (a time-out, a closed connection) is not worked for.
             batch = [waiting for waiting in batch if not waiting.answer.done()]
             if batch:
+                self._at_work = batch
                 await self._answer(batch)
+                self._at_work = []
 
     async def _answer(self, batch: list[_Waiting[Item, Result]]) -> None:
         loop = asyncio.get_running_loop()

@@ -20,10 +20,12 @@ from medx.core.errors import (
     WeightsUnavailableError,
 )
 from medx.core.values import Value
-from medx.server.batching import Busy
+from medx.server.batching import Busy, Stopping
 
 #: Seconds after which a client that found the server busy may try again.
 RETRY_AFTER = "1"
+
+STOPPING = "the server is stopping, and what you asked was given up"
 
 #: The first match decides; any other error of the user's is a 422.
 _STATUS: tuple[tuple[type[MedxError], int], ...] = (
@@ -90,6 +92,10 @@ def register_problems(app: FastAPI) -> None:
     @app.exception_handler(Busy)
     async def _busy(request: Request, error: Busy) -> JSONResponse:
         return problem(_id_of(request), 429, busy_words(error), hint="try again")
+
+    @app.exception_handler(Stopping)
+    async def _ending(request: Request, _: Stopping) -> JSONResponse:
+        return problem(_id_of(request), 503, STOPPING, hint="try again")
 
     @app.exception_handler(asyncio.TimeoutError)  # another class than TimeoutError on 3.10
     @app.exception_handler(TimeoutError)

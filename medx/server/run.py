@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import logging
 import math
+import os
+import signal
 import socket
+import sys
+import threading
+import time
 from contextlib import suppress
+from types import FrameType
+from typing import NoReturn
 
 import numpy as np
 import uvicorn
@@ -17,7 +25,7 @@ from medx.case.workbench import Workbench, open_workbench
 from medx.core.console import note
 from medx.core.errors import InputError
 from medx.core.settings import DISCLAIMER
-from medx.server.app import create_app
+from medx.server.app import Server, create_app
 from medx.server.config import ServeConfig
 from medx.server.connections import Connection
 from reportgen.config import ReportConfig
@@ -25,11 +33,37 @@ from reportgen.config import ReportConfig
 #: Bytes of request line and headers; more is refused.
 MAX_HEADER_BYTES = 16 << 10
 
+#: Seconds that clients get to hear that their work was given up.
+FAREWELL_SECONDS = 5
+
 _M_ARENA_MAX = -8  # of malloc.h
 
 
-def run_server(config: ServeConfig) -> None:
-    """Listen, load the models, answer until a signal comes.
+class SignalledServer(uvicorn.Server):
+    """Ends in order on a signal; uvicorn alone would then raise it again, and die by it."""
+
+    def __init__(self, settings: uvicorn.Config, server: Server, patience: float) -> None:
+        super().__init__(settings)
+        self._server, self._patience = server, patience
+        self.signalled: int | None = None
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to end; at a second signal end at once."""
+        self.force_exit = self.should_exit
+        self.should_exit = True
+        self.signalled = self.signalled or sig
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Finish what is at work, or tell who asked for it that it was given up."""
+        left = len(self.server_state.tasks)
+        if left:
+            note(f"stopping; what is at work has {self._patience:g} s (requests: {left})")
+        asyncio.get_running_loop().call_later(self._patience, self._server.give_up)
+        await super().shutdown(sockets)
+
+
+def run_server(config: ServeConfig) -> int:
+    """Listen, load the models, answer until a signal comes; return the exit status for it.
 
     Raises:
         InputError: When the address cannot be had.
@@ -53,21 +87,35 @@ def run_server(config: ServeConfig) -> None:
     server.run(sockets=[listener])
     if app.state.server.failure is not None:
         raise app.state.server.failure
+    return 128 + signal.SIGINT if server.signalled == signal.SIGINT else 0
 
 
-def make_server(app: FastAPI, config: ServeConfig) -> uvicorn.Server:
+def leave(status: int) -> NoReturn:
+    """End the process; threads that no client waits for any more are not waited for either."""
+    deadline = time.monotonic() + 1
+    for thread in threading.enumerate():
+        if thread is not threading.main_thread() and not thread.daemon:
+            thread.join(max(0.0, deadline - time.monotonic()))
+            if thread.is_alive():
+                logging.shutdown()
+                sys.stderr.flush()
+                os._exit(status)
+    sys.exit(status)
+
+
+def make_server(app: FastAPI, config: ServeConfig) -> SignalledServer:
     """Return what speaks HTTP for an application, within limits."""
     settings = uvicorn.Config(
         app,
         http=Connection,
         ws="none",
         h11_max_incomplete_event_size=MAX_HEADER_BYTES,
-        timeout_graceful_shutdown=math.ceil(config.timeout_s),
+        timeout_graceful_shutdown=math.ceil(config.timeout_s) + FAREWELL_SECONDS,
         server_header=False,
         access_log=False,
         log_config=None,
     )
-    return uvicorn.Server(settings)
+    return SignalledServer(settings, app.state.server, config.timeout_s)
 
 
 def open_bench(config: ServeConfig) -> Workbench:

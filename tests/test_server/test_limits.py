@@ -4,11 +4,13 @@ import asyncio
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import uploads
+from raw_http import FORM, ask, connect, file_part, form, head, json_of, read_all, status_of
 
 from medx.core.errors import EngineError
 from medx.server import kept as kept_module
@@ -214,6 +216,33 @@ def test_a_batcher_that_stops_leaves_nobody_waiting():
         return done
 
     assert all(isinstance(answer, asyncio.CancelledError) for answer in asyncio.run(run()))
+
+
+def test_a_server_that_stops_tells_who_waits(listening, warm_bench, monkeypatch):
+    gate, begun = threading.Event(), threading.Event()
+
+    def generate(request):
+        begun.set()
+        assert gate.wait(60)
+
+    monkeypatch.setattr(warm_bench.chosen.engine, "generate", generate)
+    body = form(file_part(GOOD))
+    length = f"Content-Length: {len(body)}"
+    with ExitStack() as stack:
+        with listening(timeout_s=0.5) as port:
+            asking = [stack.enter_context(connect(port)) for _ in range(2)]
+            asking[0].sendall(head("POST /report HTTP/1.1", FORM, length) + body)
+            assert begun.wait(60)
+            asking[1].sendall(head("POST /case HTTP/1.1", FORM, length) + body)
+            while b"in_flight 3.0" not in ask(port, "GET /metrics HTTP/1.1"):
+                time.sleep(0.01)
+        streamed, whole = (read_all(connection) for connection in asking)
+        gate.set()
+    assert status_of(streamed) == 200
+    assert b"the server is stopping" in streamed
+    assert streamed.endswith(b"0\r\n\r\n")  # a whole answer
+    assert status_of(whole) == 503
+    assert "the server is stopping" in json_of(whole)["error"]
 
 
 def test_workers_have_a_queue_and_a_clock():

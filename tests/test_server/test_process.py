@@ -107,7 +107,7 @@ def test_it_starts_is_killed_starts_again_and_stops(run_serve, monkeypatch):
         answer = read_all(connection)
     assert status_of(answer) == 200  # it was in flight and has been finished
     assert json_of(answer)["prediction"]["label"]
-    assert again.process.wait(60) == -signal.SIGTERM
+    assert again.process.wait(60) == 0
     again._reader.join(10)
     log = "".join(again.heard)
     assert "method=POST route=/predict status=200" in log
@@ -116,6 +116,18 @@ def test_it_starts_is_killed_starts_again_and_stops(run_serve, monkeypatch):
     assert "other" not in log
     assert "Research use only" in log
     assert not [name for name in os.listdir("/dev/shm") if name.startswith("medx-")]
+
+
+def test_a_signal_ends_it_while_models_load(run_serve):
+    """Between the address and the models lie seconds, or minutes where an index is built."""
+    for number, status in ((signal.SIGTERM, 0), (signal.SIGINT, 130)):
+        server = run_serve("--port", "0")
+        while not any("Research use only" in line for line in server.heard):
+            assert server.process.poll() is None, server.heard
+            time.sleep(0.02)
+        time.sleep(0.3)  # it listens by now
+        assert server.end(number) == status
+        assert "Traceback" not in "".join(server.heard)
 
 
 def test_a_run_that_is_none_ends_it_with_a_reason(cli, settings, tmp_path):

@@ -18,9 +18,9 @@ from medx.case.study import Study
 from medx.core.errors import MedxError
 from medx.core.settings import DISCLAIMER
 from medx.core.values import HeatMap, Prediction, Value
-from medx.server.batching import Busy
+from medx.server.batching import Busy, Stopping
 from medx.server.examples import EXPLAINED, STEP, shown
-from medx.server.problems import busy_words
+from medx.server.problems import STOPPING, busy_words
 from medx.server.routes.common import UPLOADING, Uploaded, server_of
 from reportgen.evidence import HeatMapFact
 from reportgen.strategies.load import load_strategy
@@ -118,6 +118,8 @@ async def _progress(request: Request, image: Uploaded, strategy: str | None) -> 
         yield _line(Progress(error=str(error), hint=error.hint))
     except Busy as error:
         yield _line(Progress(error=busy_words(error), hint="try again"))
+    except Stopping:
+        yield _line(Progress(error=STOPPING, hint="try again"))
     except (TimeoutError, asyncio.TimeoutError):
         yield _line(Progress(error="it took too long", hint="try again"))
     finally:
