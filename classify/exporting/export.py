@@ -7,7 +7,6 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -66,25 +65,20 @@ def export_classifier(
             "not hold: there is nothing whole to export",
             hint="export a network: medx classify train --recipe transfer",
         )
-    try:
-        with tempfile.TemporaryDirectory() as scratch:
-            folder = Path(scratch)
-            _write(chosen, name, classifier, folder)
-            run = chosen.load(folder, torch.get_num_threads())
-            parity = compare(classifier, run, examples)
-            if not parity.largest_difference <= TOLERANCE:  # NaN is no agreement either
-                raise InputError(
-                    f"the {name} export differs from the model by "
-                    f"{parity.largest_difference:.1e}, more than {TOLERANCE:.0e}: nothing written",
-                    hint="choose another --format",
-                )
-            speed = [measure_speed(classifier, run, batch) for batch in SPEED_BATCHES]
-            for path in folder.iterdir():
-                shutil.move(path, run_dir / path.name)
-    except BaseException:
-        with suppress(OSError):
-            run_dir.rmdir()  # an empty folder would look like a run
-        raise
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        _write(chosen, name, classifier, folder)
+        run = chosen.load(folder, torch.get_num_threads())
+        parity = compare(classifier, run, examples)
+        if not parity.largest_difference <= TOLERANCE:  # NaN is no agreement either
+            raise InputError(
+                f"the {name} export differs from the model by "
+                f"{parity.largest_difference:.1e}, more than {TOLERANCE:.0e}: nothing written",
+                hint="choose another --format",
+            )
+        speed = [measure_speed(classifier, run, batch) for batch in SPEED_BATCHES]
+        for path in folder.iterdir():
+            shutil.move(path, run_dir / path.name)
     result = _describe(chosen, name, classifier, run_dir, parity, speed)
     write_json(run_dir / SIDECAR_FILE, result.model_dump())
     return result

@@ -59,11 +59,11 @@ def compare(
     from classify.evaluation.compare import compare_runs
     from medx.cli.evaluation_tables import print_comparison
     from medx.core.console import print_json
-    from medx.core.runs import create_run_dir
+    from medx.core.runs import new_run_dir
 
     settings = resolve_config(
         CompareConfig(), given=given_options(context), config_file=config, assignments=assignments
     )
-    run_dir = create_run_dir("classify", "compare", name=name, output=output)
-    result = compare_runs(settings, run_dir, data_dir=data_dir)
+    with new_run_dir("classify", "compare", name=name, output=output) as run_dir:
+        result = compare_runs(settings, run_dir, data_dir=data_dir)
     print_json(result) if json else print_comparison(result)

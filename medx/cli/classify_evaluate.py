@@ -66,27 +66,28 @@ def evaluate(
     from classify.runs import choose_run
     from medx.cli.evaluation_tables import print_evaluation
     from medx.core.console import print_json
-    from medx.core.runs import create_run_dir
+    from medx.core.runs import new_run_dir
     from medx.datasets.catalog import load_dataset
 
     settings = resolve_config(
         EvaluateConfig(), given=given_options(context), config_file=config, assignments=assignments
     )
     train_dir, chosen = choose_run(settings.run, settings.dataset, data_dir)
-    result = run_evaluation(
-        train_dir,
-        load_dataset(chosen, data_dir=data_dir),
-        settings.split,
-        output_dir=create_run_dir("classify", "evaluate", name=name, output=output),
-        limit=settings.limit,
-        batch_size=settings.batch_size,
-        device=settings.device,
-        seed=settings.seed,
-        resamples=settings.resamples,
-        by=settings.by,
-        label_map=settings.label_map,
-        operating_point=settings.operating_point,
-        label_shift=settings.label_shift,
-        level=settings.level,
-    )
+    with new_run_dir("classify", "evaluate", name=name, output=output) as run_dir:
+        result = run_evaluation(
+            train_dir,
+            load_dataset(chosen, data_dir=data_dir),
+            settings.split,
+            output_dir=run_dir,
+            limit=settings.limit,
+            batch_size=settings.batch_size,
+            device=settings.device,
+            seed=settings.seed,
+            resamples=settings.resamples,
+            by=settings.by,
+            label_map=settings.label_map,
+            operating_point=settings.operating_point,
+            label_shift=settings.label_shift,
+            level=settings.level,
+        )
     print_json(result) if json else print_evaluation(result)

@@ -75,7 +75,7 @@ def explain(
     from classify.explanation.explain import explain_files
     from classify.runs import choose_run
     from medx.core.console import print_json
-    from medx.core.runs import create_run_dir
+    from medx.core.runs import new_run_dir
     from medx.datasets.catalog import load_dataset
 
     settings = resolve_config(
@@ -83,13 +83,12 @@ def explain(
     )
     train_dir, chosen = choose_run(settings.run, settings.dataset, data_dir)
     settings = replace(settings, run=str(train_dir), dataset=chosen)
-    run_dir = create_run_dir("classify", "explain", name=name, output=output)
-    if settings.input is not None:
-        result = explain_files(train_dir, settings, run_dir)
-    else:
-        result = explain_dataset(
-            train_dir, load_dataset(chosen, data_dir=data_dir), settings, run_dir
-        )
+    with new_run_dir("classify", "explain", name=name, output=output) as run_dir:
+        if settings.input is not None:
+            result = explain_files(train_dir, settings, run_dir)
+        else:
+            images = load_dataset(chosen, data_dir=data_dir)
+            result = explain_dataset(train_dir, images, settings, run_dir)
     print_json(result) if json else _print(result)
 
 

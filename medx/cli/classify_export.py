@@ -47,15 +47,15 @@ def export(
     from classify.predict import load_classifier
     from classify.runs import choose_run
     from medx.core.console import print_json
-    from medx.core.runs import create_run_dir, save_config
+    from medx.core.runs import new_run_dir, save_config
 
     find_format(format)
     train_dir, chosen = choose_run(run, dataset, data_dir)
     classifier = load_classifier(train_dir, "cpu")
     examples = _val_images(classifier, chosen, data_dir)
-    run_dir = create_run_dir("classify", "export", name=name, output=output)
-    result = export_classifier(classifier, format, run_dir, examples=examples)
-    save_config(run_dir, {"run": str(train_dir), "dataset": chosen, "format": format})
+    with new_run_dir("classify", "export", name=name, output=output) as run_dir:
+        result = export_classifier(classifier, format, run_dir, examples=examples)
+        save_config(run_dir, {"run": str(train_dir), "dataset": chosen, "format": format})
     print_json(result) if json else _print(result)
 
 

@@ -55,11 +55,11 @@ def find_lr(
     from classify.tuning.find_lr import find_learning_rate
     from medx.cli.train_settings import resolve_training
     from medx.core.console import print_json
-    from medx.core.runs import create_run_dir
+    from medx.core.runs import new_run_dir
 
     settings, images = resolve_training(given_options(context), config, assignments, data_dir)
-    run_dir = create_run_dir("classify", "find-lr", name=name, output=output)
-    result = find_learning_rate(settings, run_dir, images, steps=steps, phase=phase)
+    with new_run_dir("classify", "find-lr", name=name, output=output) as run_dir:
+        result = find_learning_rate(settings, run_dir, images, steps=steps, phase=phase)
     print_json(result) if json else _print(result)
 
 

@@ -72,7 +72,7 @@ def predict(
     from classify.runs import choose_run
     from medx.cli.trust_tables import print_predictions
     from medx.core.console import print_json
-    from medx.core.runs import create_run_dir, save_config
+    from medx.core.runs import new_run_dir, save_config
     from medx.datasets.catalog import load_dataset
 
     settings = resolve_config(
@@ -90,11 +90,11 @@ def predict(
     part = None
     if settings.input is None:
         part = load_dataset(chosen, data_dir=data_dir).split(settings.split, limit=settings.limit)
-    run_dir = create_run_dir("classify", "predict", name=name, output=output)
-    overlays = run_dir / "overlays" if settings.explain else None
-    found = predict_input(classifier, settings, part, overlays=overlays)
-    if settings.input is not None:
-        settings = replace(settings, input=found.source)  # a path may name a patient
-    save_config(run_dir, vars(settings))
-    found = save_predictions(found, run_dir)
+    with new_run_dir("classify", "predict", name=name, output=output) as run_dir:
+        overlays = run_dir / "overlays" if settings.explain else None
+        found = predict_input(classifier, settings, part, overlays=overlays)
+        if settings.input is not None:
+            settings = replace(settings, input=found.source)  # a path may name a patient
+        save_config(run_dir, vars(settings))
+        found = save_predictions(found, run_dir)
     print_json(found) if json else print_predictions(found, top_k=settings.top_k)

@@ -56,7 +56,7 @@ def robustness(
     from classify.robustness.measure import measure_robustness
     from classify.runs import choose_run
     from medx.core.console import print_json
-    from medx.core.runs import create_run_dir
+    from medx.core.runs import new_run_dir
     from medx.datasets.catalog import load_dataset
 
     settings = resolve_config(
@@ -67,12 +67,9 @@ def robustness(
     )
     train_dir, chosen = choose_run(settings.run, settings.dataset, data_dir)
     settings = replace(settings, run=str(train_dir), dataset=chosen)
-    result = measure_robustness(
-        train_dir,
-        load_dataset(chosen, data_dir=data_dir),
-        settings,
-        create_run_dir("classify", "robustness", name=name, output=output),
-    )
+    with new_run_dir("classify", "robustness", name=name, output=output) as run_dir:
+        images = load_dataset(chosen, data_dir=data_dir)
+        result = measure_robustness(train_dir, images, settings, run_dir)
     print_json(result) if json else _print(result)
 
 

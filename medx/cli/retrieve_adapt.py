@@ -61,7 +61,7 @@ def adapt(
     Only the train split is learned from; val chooses the epoch and shows the gain.
     """
     from medx.core.console import print_json
-    from medx.core.runs import create_run_dir, logging_to, save_config
+    from medx.core.runs import logging_to, new_run_dir, save_config
     from retrieval.gallery import open_gallery
     from retrieval.training.adapt import adapt_encoder
 
@@ -74,8 +74,10 @@ def adapt(
             device=device.value,
         )
     )  # fmt: skip
-    folder = create_run_dir("retrieve", "adapt", name=name, output=output)
-    with logging_to(folder):
+    with (
+        new_run_dir("retrieve", "adapt", name=name, output=output) as folder,
+        logging_to(folder),
+    ):
         save_config(folder, {"index": gallery.index.name, **asdict(settled)})
         result = adapt_encoder(gallery.index, gallery.encoder, folder, settled)
     if json:

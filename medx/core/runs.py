@@ -28,6 +28,9 @@ PACKAGES = (
     "transformers", "faiss-cpu", "scikit-learn",
 )  # fmt: skip
 
+#: What a run folder holds before there is any result.
+BEGINNINGS = ("config.yaml", "environment.json", "log.txt")
+
 
 def create_run_dir(
     subsystem: str,
@@ -59,6 +62,34 @@ def create_run_dir(
         )
     make_dir(run_dir)
     return run_dir
+
+
+@contextmanager
+def new_run_dir(
+    subsystem: str, command: str, *, name: str | None = None, output: Path | None = None
+) -> Iterator[Path]:
+    """Make and yield the folder of a new run; take it away when the block fails without a result.
+
+    Args:
+        subsystem: As ``create_run_dir`` takes it, like the rest.
+        command: ``evaluate``, …
+        name: Folder name; a timestamp when None.
+        output: The exact folder to use.
+
+    Raises:
+        InputError: When the folder already holds a run.
+    """
+    run_dir = create_run_dir(subsystem, command, name=name, output=output)
+    own = not any(run_dir.iterdir())
+    try:
+        yield run_dir
+    except BaseException:
+        left = list(run_dir.iterdir())
+        if own and {path.name for path in left} <= set(BEGINNINGS):
+            for path in left:
+                path.unlink()
+            run_dir.rmdir()
+        raise
 
 
 def latest_run(subsystem: str, command: str, **wanted: Any) -> Path | None:

@@ -50,11 +50,12 @@ def test_a_map_makes_other_classes_known(cli, trained, three_class):
         (("seed0", "--split", "tset"), "split of two 'tset'"),
     ],
 )
-def test_mistakes_are_answered_in_one_line(cli, trained, arguments, said):
+def test_mistakes_are_answered_in_one_line(cli, trained, arguments, said, tmp_path):
     result = cli("classify", "compare", *arguments)
     assert result.exit_code == 1
     assert said in result.stderr
     assert "Traceback" not in result.stderr
+    assert list((tmp_path / "output" / "classify" / "compare").iterdir()) == []
 
 
 def test_a_run_must_be_named(cli):

@@ -40,3 +40,4 @@ def test_an_unknown_column_is_named_before_test_is_touched(cli, trained, tmp_pat
     assert "did you mean 'source'" in result.stderr
     run_dir = tmp_path / "output" / "classify" / "train" / "quick"
     assert not (run_dir / "test_ledger.jsonl").exists()
+    assert list((tmp_path / "output" / "classify" / "evaluate").iterdir()) == []

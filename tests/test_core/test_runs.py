@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from medx.core import console, runs
+from medx.core import console, runs, settings
 from medx.core.errors import CheckpointError, InputError
 
 
@@ -34,6 +34,30 @@ def test_a_named_run_is_not_overwritten_unless_resumed():
     with pytest.raises(InputError, match="already holds a run"):
         runs.create_run_dir("classify", "train", name="a")
     assert runs.create_run_dir("classify", "train", name="a", resume=True).name == "a"
+
+
+def fail(error, write):
+    with runs.new_run_dir("classify", "evaluate", name="a") as run_dir:
+        write(run_dir)
+        raise error
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_a_run_without_a_result_leaves_no_folder(error):
+    run_dir = settings.output_dir() / "classify" / "evaluate" / "a"
+    with pytest.raises(error):
+        fail(error, lambda folder: runs.save_config(folder, {}))
+    assert not run_dir.exists()
+    with pytest.raises(error):
+        fail(error, lambda folder: (folder / "predictions.csv").touch())
+    assert run_dir.exists()
+
+
+def test_a_folder_that_was_in_use_stays_when_a_run_fails(tmp_path):
+    (tmp_path / "log.txt").write_text("mine")
+    with pytest.raises(ValueError, match="no"), runs.new_run_dir("a", "b", output=tmp_path):
+        raise ValueError("no")
+    assert (tmp_path / "log.txt").read_text() == "mine"
 
 
 def test_runs_of_the_same_second_get_folders_of_their_own():
