@@ -59,7 +59,8 @@ def main() -> None:
     parser.add_argument("--loaded", action="store_true", help="Only print the server's memory.")
     options = parser.parse_args()
     if options.loaded:
-        held = [s.description for s in catalog_at(options.uri).states()]
+        catalog = catalog_at(options.uri)
+        held = [catalog.find(name)[1].description for name in catalog.names()]
         vectors = {f"{about.name} {about.kind}": about.count for about in held}
         memory = resident_bytes(options.pid)
         print(json.dumps({"server_memory_bytes": memory, "vectors": vectors}))

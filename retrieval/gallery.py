@@ -106,7 +106,7 @@ class Gallery:
             options: Settings of ``SearchConfig`` that differ, such as ``top_k=5``.
 
         Raises:
-            InputError: When a file cannot be read, or ``top_k`` is more than can be found.
+            InputError: When a file cannot be read, or not one image can be found.
             IndexMismatchError: When the encoder at hand did not make the index.
         """
         from retrieval.search.query import as_query

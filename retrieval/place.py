@@ -28,7 +28,7 @@ def new_place(name: str, *, backend: str = "faiss", uri: str | None = None) -> P
         InputError: When the name cannot be one, or ``uri`` is given and the backend takes none.
         UnknownNameError: When there is no such backend.
     """
-    _check_backend(backend, uri)
+    check_backend(backend, uri)
     if backend == "faiss":
         return new_index_dir(name)
     if not name.strip():
@@ -45,13 +45,16 @@ def find_place(name: str, *, backend: str = "faiss", uri: str | None = None) -> 
         UnknownNameError: When no index has that name.
         InputError: When its folder or its Milvus cannot be read.
     """
-    _check_backend(backend, uri)
+    check_backend(backend, uri)
     if backend == "faiss":
         return find_index_dir(name)
     place = new_place(name, backend=backend, uri=uri)
     if isinstance(place, MilvusPlace):
         from retrieval.milvus.catalog import catalog_at
+        from retrieval.milvus.connection import is_missing
 
+        if is_missing(place.uri):
+            raise InputError(f"no Milvus Lite file {place.uri}", hint="is --uri the right one?")
         catalog_at(place.uri).find(name)
     return place
 
@@ -100,7 +103,8 @@ def place_options(place: Place) -> str:
     return ""
 
 
-def _check_backend(backend: str, uri: str | None) -> None:
+def check_backend(backend: str, uri: str | None) -> None:
+    """Raise ``UnknownNameError`` or ``InputError`` unless the two go together."""
     if backend not in BACKENDS:
         raise UnknownNameError("backend", backend, BACKENDS)
     if uri is not None and backend != "milvus":

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 from medx.cli.options import JsonOption
 from medx.cli.retrieve_encoders import WORDS
+from medx.cli.retrieve_options import BackendOption, UriOption
 from medx.cli.retrieve_tables import describe_splits
+from retrieval.config import GalleryConfig
 
 
-def list_indexes(json: JsonOption = False) -> None:
+def list_indexes(
+    backend: BackendOption = GalleryConfig.backend,
+    uri: UriOption = GalleryConfig.uri,
+    json: JsonOption = False,
+) -> None:
     """List the encoders and the indexes that are built."""
-    from medx.core.console import print_json, print_line, print_table
+    from medx.core.console import note, print_json, print_line, print_table
     from medx.core.words import file_size
     from retrieval.index.listing import list_retrieval
+    from retrieval.milvus.connection import default_uri, is_missing
 
-    listing = list_retrieval()
+    listing = list_retrieval(backend=backend, uri=uri)
+    if backend != "milvus" and not is_missing(default_uri()):
+        note(f"{default_uri()} may hold more: medx retrieve list --backend milvus")
     if json:
         print_json(listing)
         return

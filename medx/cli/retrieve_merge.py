@@ -8,7 +8,8 @@ import typer
 
 from medx.cli.options import JsonOption
 from medx.cli.retrieve_change_lines import print_change
-from medx.cli.retrieve_options import NoWaitOption
+from medx.cli.retrieve_options import BackendOption, NoWaitOption, UriOption
+from retrieval.config import GalleryConfig
 
 
 def merge(
@@ -18,13 +19,16 @@ def merge(
     into: Annotated[
         str, typer.Option("--into", help="Index that takes them in; made when it is not there.")
     ],
+    backend: BackendOption = GalleryConfig.backend,
+    uri: UriOption = GalleryConfig.uri,
     no_wait: NoWaitOption = False,
     json: JsonOption = False,
 ) -> None:
     """Bring the images of indexes into one, without embedding them again."""
-    from retrieval.index.locate import find_index_dir, new_index_dir
+    from retrieval.place import find_place, new_place
     from retrieval.store.merge import merge_indexes
 
-    sources = [find_index_dir(name) for name in indexes]
-    result = merge_indexes(sources, new_index_dir(into), wait=not no_wait)
+    sources = [find_place(name, backend=backend, uri=uri) for name in indexes]
+    target = new_place(into, backend=backend, uri=uri)
+    result = merge_indexes(sources, target, wait=not no_wait)
     print_change(result, json=json)

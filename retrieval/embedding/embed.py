@@ -27,8 +27,8 @@ from retrieval.config import AUTO, EmbedConfig
 from retrieval.embedding.batch_size import LARGEST_ON_CPU, BatchSize
 from retrieval.embedding.reading import ReadImage, read_images
 from retrieval.embedding.result import EmbeddedImages, EmbedResult, SkippedImage
-from retrieval.embedding.shard import HASH_BYTES, Bytes, Shard
-from retrieval.embedding.store import EmbeddingStore, as_rows, default_folder
+from retrieval.embedding.shard import HASH_BYTES, Shard
+from retrieval.embedding.store import EmbeddingStore, HeldPictures, as_rows, default_folder
 from retrieval.encoders.base import Embeddings, Encoder
 
 #: A process that found all of its share embedded may wait long for one that found nothing.
@@ -41,7 +41,7 @@ def embed_dataset(
     folder: Path | None = None,
     config: EmbedConfig | None = None,
     *,
-    held: Iterable[tuple[Bytes, Embeddings]] = (),
+    held: Iterable[HeldPictures] = (),
 ) -> EmbedResult:
     """Embed every readable image of ``dataset`` that ``folder`` does not hold yet.
 
@@ -52,8 +52,8 @@ def embed_dataset(
         encoder: What embeds it.
         folder: Where embeddings are kept; None for the cache of this encoder.
         config: What of the dataset, and how.
-        held: Content hashes ``(n, 32)`` with embeddings by the same encoder that are elsewhere, in
-            an index: they are taken over instead of being computed.
+        held: Pictures that the same encoder embedded elsewhere, for an index: their embeddings
+            are taken over instead of being computed.
 
     Raises:
         IndexMismatchError: When ``folder`` holds embeddings by another encoder.

@@ -10,11 +10,13 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 from pydantic import ValidationError
 
 from medx.core import settings
@@ -24,6 +26,9 @@ from medx.core.files import make_dir, safe_name, write_text
 from retrieval.embedding.key_table import KEY_BYTES, KeyTable
 from retrieval.embedding.shard import HASH_BYTES, SHARD_SUFFIX, Bytes, Shard, load_shard, save_shard
 from retrieval.encoders.base import Embeddings, Fingerprint
+
+#: Content hashes ``(n, 32)``, and what reads the embeddings of some of these rows.
+HeldPictures: TypeAlias = tuple[Bytes, Callable[[npt.NDArray[np.int64]], Embeddings]]
 
 ENCODER_FILE = "encoder.json"
 
@@ -42,8 +47,7 @@ class EmbeddingStore:
     Args:
         folder: Made when it is not there.
         fingerprint: Of the encoder.
-        held: Content hashes ``(n, 32)`` with embeddings by that encoder from elsewhere; what is
-            not here yet is taken over.
+        held: Pictures that the encoder embedded elsewhere; those not here yet are taken over.
 
     Raises:
         IndexMismatchError: When another encoder's embeddings are there.
@@ -55,7 +59,7 @@ class EmbeddingStore:
         folder: Path,
         fingerprint: Fingerprint,
         *,
-        held: Iterable[tuple[Bytes, Embeddings]] = (),
+        held: Iterable[HeldPictures] = (),
     ) -> None:
         self.folder = folder
         self.fingerprint = fingerprint
@@ -67,8 +71,8 @@ class EmbeddingStore:
         self._images = KeyTable()
         self._open: OrderedDict[int, Embeddings] = OrderedDict()
         self._take_in(self._read_all())
-        for content_hashes, embeddings in held:
-            self._adopt(content_hashes, embeddings)
+        for pictures in held:
+            self._adopt(*pictures)
         self.shards_before = len(self._files)
 
     def __len__(self) -> int:
@@ -118,13 +122,15 @@ class EmbeddingStore:
             vectors[here] = self._vectors_of(int(number))[rows[here]]
         return vectors
 
-    def _adopt(self, content_hashes: Bytes, embeddings: Embeddings) -> None:
+    def _adopt(
+        self, content_hashes: Bytes, embeddings_of: Callable[[npt.NDArray[np.int64]], Embeddings]
+    ) -> None:
         _, first = np.unique(content_hashes, axis=0, return_index=True)
         new = first[self._pictures.find(content_hashes[first, :KEY_BYTES]) < 0]
         if len(new):
             self.add(
                 Shard(
-                    embeddings=embeddings[new],
+                    embeddings=embeddings_of(new),
                     content_hashes=content_hashes[new],
                     file_signatures=np.empty((0, KEY_BYTES), np.uint8),
                     file_hashes=np.empty((0, HASH_BYTES), np.uint8),

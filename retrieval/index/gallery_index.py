@@ -6,10 +6,11 @@ and items, that are written once. ``commit`` says how they change.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +33,9 @@ OPEN_ATTEMPTS = 20
 BATCH_ROWS = 16_384
 #: Restrictions whose rows an open index remembers: one serves many searches.
 MASKS_KEPT = 8
+
+
+Rows: TypeAlias = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,6 +150,18 @@ class GalleryIndex:
             for start in range(0, len(segment), BATCH_ROWS):
                 rows = np.arange(start, min(start + BATCH_ROWS, len(segment)))
                 yield segment.items.take(rows), segment.embeddings(rows)
+
+    def pictures(self) -> Iterator[tuple[list[str], Callable[[Rows], Embeddings]]]:
+        """Yield the content hashes of all rows, some at a time, each with what reads vectors.
+
+        That takes rows ``(N,)`` counted from the first of these, in any order, and returns
+        ``(N, dim)``.
+        """
+        for segment in self.segments:
+            for start in range(0, len(segment), BATCH_ROWS):
+                end = min(start + BATCH_ROWS, len(segment))
+                digests = segment.items.table.column("content_hash").slice(start, end - start)
+                yield digests.to_pylist(), partial(_vectors_from, segment, start)
 
     def check_encoder(self, encoder: Encoder) -> None:
         """Raise ``IndexMismatchError`` unless ``encoder`` made this index."""
@@ -296,3 +312,7 @@ class GalleryIndex:
                 f"that can be found{only}",
                 hint=f"use --top-k {available} or less" if available > 0 else none,
             )
+
+
+def _vectors_from(segment: Segment, start: int, rows: Rows) -> Embeddings:
+    return segment.embeddings(start + rows)

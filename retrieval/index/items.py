@@ -162,6 +162,9 @@ class Items:
         """Return the given rows, in that order."""
         return Items(self.table.take(pa.array(rows)))
 
+    def remember(self, rows: npt.NDArray[np.int64]) -> None:
+        """Make ready what ``item`` will return; a server is asked once for all."""
+
     def item(self, row: int) -> Item:
         """Return one row."""
         return _item(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import Field
@@ -10,13 +11,15 @@ from medx.core import settings
 from medx.core.errors import InputError, MedxError
 from medx.core.values import Value
 from retrieval.encoders.listing import EncoderInfo, list_encoders
-from retrieval.index.description import load_description
+from retrieval.index.description import IndexDescription, load_description
 from retrieval.index.kinds import Kind
 from retrieval.index.locate import known_indexes
+from retrieval.milvus.connection import default_uri
+from retrieval.place import check_backend
 
 
 class IndexEntry(Value):
-    """One index folder; ``problem`` says why it cannot be used."""
+    """One index; ``problem`` says why it cannot be used."""
 
     name: str
     encoder: str | None = None
@@ -27,7 +30,7 @@ class IndexEntry(Value):
     kind: Kind | None = None
     segments: int | None = None
     removed: int | None = Field(default=None, description="Removed images that are still stored.")
-    megabytes: float
+    megabytes: float = Field(description="Of its files; in a Milvus, of the vectors alone.")
     problem: str | None = None
 
 
@@ -40,18 +43,28 @@ class RetrievalListing(Value):
     indexes: tuple[IndexEntry, ...]
 
 
-def list_retrieval() -> RetrievalListing:
-    """Return the encoders and the indexes of the index directory, damaged ones marked.
+def list_retrieval(*, backend: str = "faiss", uri: str | None = None) -> RetrievalListing:
+    """Return the encoders and the indexes of the index directory or a Milvus, damaged ones marked.
 
     Raises:
-        InputError: When the index directory is none.
+        InputError: When the index directory is none, or no Milvus answers at ``uri``.
+        UnknownNameError: When there is no such backend.
     """
+    check_backend(backend, uri)
+    if backend == "milvus":
+        from retrieval.milvus.upkeep import list_galleries
+
+        where = uri or default_uri()
+        return _listing(f"{where} (Milvus)", list_galleries(where))
     folder = settings.index_dir()
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is no folder", hint="set MEDX_INDEX_DIR to one")
-    indexes = [_describe(folder / name) for name in known_indexes()]
+    return _listing(str(folder), [_describe(folder / name) for name in known_indexes()])
+
+
+def _listing(where: str, indexes: Sequence[IndexEntry]) -> RetrievalListing:
     return RetrievalListing(
-        encoders=list_encoders().encoders, index_dir=str(folder), indexes=tuple(indexes)
+        encoders=list_encoders().encoders, index_dir=where, indexes=tuple(indexes)
     )
 
 
@@ -62,8 +75,14 @@ def _describe(index_dir: Path) -> IndexEntry:
     except (MedxError, OSError) as error:
         problem = f"{error.strerror}" if isinstance(error, OSError) else str(error)
         return IndexEntry(name=index_dir.name, megabytes=size, problem=problem)
+    removed = sum(segment.removed for segment in about.segments)
+    return entry_of(about, size, removed=removed).model_copy(update={"name": index_dir.name})
+
+
+def entry_of(about: IndexDescription, megabytes: float, *, removed: int) -> IndexEntry:
+    """Return the entry of an index that can be used."""
     return IndexEntry(
-        name=index_dir.name,
+        name=about.name,
         encoder=str(about.encoder),
         dataset=about.datasets,
         synthetic=about.synthetic,
@@ -71,6 +90,6 @@ def _describe(index_dir: Path) -> IndexEntry:
         splits=about.splits,
         kind=about.kind,
         segments=len(about.segments),
-        removed=sum(segment.removed for segment in about.segments),
-        megabytes=size,
+        removed=removed,
+        megabytes=megabytes,
     )

@@ -67,15 +67,15 @@ class Catalog:
 
     def names(self) -> list[str]:
         """Return the names of the galleries."""
-        return sorted(state.description.name for state in self.states())
+        return sorted(s.description.name for _, s in self.states() if isinstance(s, State))
 
-    def states(self) -> Iterator[State]:
-        """Yield what each gallery says of itself; damaged ones are left out."""
+    def states(self) -> Iterator[tuple[str, State | InputError]]:
+        """Yield each gallery's alias with what it says of itself, or why that cannot be read."""
         for alias in self._aliases():
             try:
-                yield self.state(self.collection_of(alias))
-            except InputError:
-                continue
+                yield alias, self.state(self.collection_of(alias))
+            except InputError as error:
+                yield alias, error
 
     def holds(self, name: str) -> bool:
         """Return True when there is a gallery of that name."""

@@ -11,12 +11,15 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
 
 from medx.core.runs import now
 from retrieval.index.description import IndexDescription
+from retrieval.index.gallery_index import GalleryIndex
+from retrieval.index.kinds import AUTO
 from retrieval.milvus.catalog import Catalog, State, catalog_at
 from retrieval.milvus.collection import Collection
 from retrieval.milvus.gallery import MilvusGallery
@@ -119,6 +122,49 @@ class MilvusChange:
             self._collection.delete(self._state.gaps)
             self._state = self._state.model_copy(update={"purged": True})
             self._catalog.write_state(self._collection.name, self._state)
+
+
+class MilvusMaking:
+    """The right to make one gallery; ``making_milvus`` gives it."""
+
+    def __init__(self, catalog: Catalog, empty: IndexDescription) -> None:
+        self.index = GalleryIndex(empty, [])
+        self._catalog = catalog
+
+    def write(self, batches: Batches) -> Batches | None:
+        """Keep the batches for ``publish``, which writes them; None when there is none."""
+        batches = iter(batches)
+        first = next(batches, None)
+        return None if first is None else chain([first], batches)
+
+    def publish(
+        self,
+        *,
+        removed: npt.NDArray[np.int64],
+        added: Batches | None,
+        description: IndexDescription,
+    ) -> IndexDescription:
+        """Write a gallery of what was passed to ``write``; there is nothing to remove."""
+        del removed
+        name = description.name
+        return replace_gallery(self._catalog, name, added or (), description, AUTO).description
+
+
+@contextmanager
+def making_milvus(
+    place: MilvusPlace, empty: IndexDescription, *, wait: bool = True
+) -> Iterator[MilvusChange | MilvusMaking]:
+    """Hold the right to change a gallery, or to make one where there is none.
+
+    Raises:
+        InputError: When somebody else changes it and ``wait`` is False.
+    """
+    catalog = catalog_at(place.uri)
+    with writing(catalog, place.name, wait=wait):
+        if catalog.holds(place.name):
+            yield MilvusChange(catalog, *catalog.find(place.name))
+        else:
+            yield MilvusMaking(catalog, empty)
 
 
 @contextmanager

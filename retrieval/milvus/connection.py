@@ -34,6 +34,11 @@ def is_lite(uri: str) -> bool:
     return uri.endswith(LITE_SUFFIX) and "://" not in uri
 
 
+def is_missing(uri: str) -> bool:
+    """Return True for a file of milvus-lite that is not there; connecting would make it."""
+    return is_lite(uri) and not Path(uri).exists()
+
+
 def consistency() -> str:
     """Return how fresh reads must be; ``Strong`` sees every write before it.
 

@@ -9,8 +9,8 @@ the server's answer is taken, with a warning.
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Collection as SizedCollection
-from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,7 @@ from medx.core.errors import InputError, UnknownNameError
 from medx.core.values import Hit
 from retrieval.encoders.base import Embeddings
 from retrieval.index.description import IndexDescription
-from retrieval.index.gallery_index import GalleryIndex, Neighbours
+from retrieval.index.gallery_index import GalleryIndex, Neighbours, Rows
 from retrieval.index.items import Items
 from retrieval.index.where import parse_where
 from retrieval.milvus.candidates import ServerCandidates
@@ -28,7 +28,7 @@ from retrieval.milvus.collection import MOST_ROWS
 from retrieval.milvus.filters import literal, print_filter
 from retrieval.milvus.items import MilvusItems
 from retrieval.milvus.nearest import ask, compare, keep_best
-from retrieval.milvus.part import Part, vectors_of
+from retrieval.milvus.part import Part, places_of, vectors_of
 from retrieval.milvus.rows import ITEM_FIELDS, VECTOR, to_items
 
 #: Vectors that are compared here for one narrowed search of a kind that is not ``flat``.
@@ -59,6 +59,12 @@ class MilvusGallery(GalleryIndex):
         """Yield all rows in order, some at a time."""
         for page in self.part.pages("", (*ITEM_FIELDS, VECTOR)):
             yield to_items(page, self.items.columns), vectors_of(page, self.dim)
+
+    def pictures(self) -> Iterator[tuple[list[str], Callable[[Rows], Embeddings]]]:
+        """Yield the content hashes of all rows; vectors are asked for when they are read."""
+        for page in self.part.pages("", ["content_hash"]):
+            digests = [row["content_hash"] for row in page]
+            yield digests, self.part.take(self.part.numbering.rows(places_of(page))).vectors
 
     def embeddings(self, rows: npt.NDArray[np.int64] | None = None) -> Embeddings:
         """Return the vectors ``(N, dim)`` of some rows, or of all."""

@@ -6,11 +6,14 @@ import time
 from collections.abc import Iterator
 
 from medx.core.console import progress_bar
+from medx.core.errors import InputError
 from retrieval.encoders.base import Embeddings
 from retrieval.index.items import Items
 from retrieval.index.kinds import AUTO
+from retrieval.index.listing import IndexEntry, entry_of
 from retrieval.milvus.catalog import State, catalog_at
 from retrieval.milvus.collection import Collection
+from retrieval.milvus.connection import is_missing
 from retrieval.milvus.gallery import MilvusGallery
 from retrieval.milvus.lock import break_lock, writing
 from retrieval.milvus.numbering import Numbering
@@ -48,6 +51,25 @@ def describe_gallery(place: MilvusPlace) -> IndexInfo:
         removed=0 if state.purged else _removed(state),
         megabytes=_megabytes(about.count, about.encoder.dim),
     )
+
+
+def list_galleries(uri: str) -> list[IndexEntry]:
+    """Return the galleries of a Milvus, damaged ones marked.
+
+    Raises:
+        InputError: When no Milvus answers there.
+    """
+    if is_missing(uri):
+        return []
+    return sorted((_entry(*known) for known in catalog_at(uri).states()), key=lambda e: e.name)
+
+
+def _entry(alias: str, state: State | InputError) -> IndexEntry:
+    if isinstance(state, InputError):
+        return IndexEntry(name=alias, megabytes=0.0, problem=str(state))
+    about = state.description
+    removed = 0 if state.purged else _removed(state)
+    return entry_of(about, _megabytes(about.count, about.encoder.dim), removed=removed)
 
 
 def verify_gallery(place: MilvusPlace) -> VerifyResult:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from medx.core.errors import InputError
+from medx.core.errors import InputError, UnknownSplitError
 from medx.core.values import Hit
 from retrieval.config import SearchConfig
 from retrieval.encoders.base import Embeddings
@@ -32,13 +32,14 @@ def find_hits(
     config: SearchConfig,
     exclude_ids: Collection[str] = (),
 ) -> list[tuple[list[Hit], list[LeftOut]]]:
-    """Return the hits of each query, and what was left out of them.
+    """Return up to ``top_k`` hits of each query, and what was left out of them.
 
     Raises:
-        InputError: When fewer than ``top_k`` images can be found and nothing narrows the search.
+        InputError: When not one image can be found.
     """
     excluded = [[*dict.fromkeys([*query.read.own_ids, *exclude_ids])] for query in queries]
-    if _is_plain(config):
+    enough = config.top_k + max(map(len, excluded), default=0)
+    if _is_plain(config) and enough <= count_searched(index, config):
         embeddings = np.stack([query.embedding for query in queries])
         found = _search(index, embeddings, config.top_k, config, excluded)
         return [(index.hits(found, number), []) for number in range(len(queries))]
@@ -61,13 +62,20 @@ def searched_rows(index: GalleryIndex, config: SearchConfig) -> npt.NDArray[np.i
 
 
 def count_searched(index: GalleryIndex, config: SearchConfig) -> int:
-    """Return how many rows a search looks among; nothing is read that can be known without."""
-    if config.where is None and config.split == "all":
+    """Return how many rows a search looks among; nothing is read that can be known without.
+
+    Raises:
+        InputError: When ``where`` cannot be read.
+        UnknownSplitError: When no row is in the split.
+    """
+    splits = index.description.splits
+    if config.where is not None:
+        return len(searched_rows(index, config))
+    if config.split == "all":
         return len(index)
-    known = index.description.splits.get(config.split)
-    if config.where is None and known is not None:
-        return known
-    return len(searched_rows(index, config))
+    if config.split not in splits:
+        raise UnknownSplitError("the index", config.split, splits)
+    return splits[config.split]
 
 
 def _is_plain(config: SearchConfig) -> bool:
@@ -79,11 +87,11 @@ def _find(
     index: GalleryIndex, query: EmbeddedQuery, config: SearchConfig, excluded: list[str]
 ) -> tuple[list[Hit], list[LeftOut]]:
     available = count_searched(index, config) - _count_excluded(index, config, excluded)
-    if config.where is None:
-        index.check_top_k(config.top_k, available, config.split)
-    elif available == 0:
+    if available == 0:
+        where = f" where {config.where}" if config.where is not None else ""
+        split = f" of split {config.split}" if config.split != "all" else ""
         raise InputError(
-            f"index {index.name} holds no {'other ' if excluded else ''}image where {config.where}",
+            f"index {index.name} holds no {'other ' if excluded else ''}image{split}{where}",
             hint="`medx retrieve info` shows what it holds",
         )
     enough = config.top_k * (POOL if config.diversity else 1)

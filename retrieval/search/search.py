@@ -66,7 +66,7 @@ def search(
 
     Raises:
         IndexMismatchError: When another encoder made the index.
-        InputError: When a file cannot be read, or ``top_k`` is more than can be found.
+        InputError: When a file cannot be read, or not one image can be found.
         UnknownNameError: When something is neither an id nor looks like a file.
     """
     config = config or SearchConfig()
@@ -205,10 +205,8 @@ def _notes(config: SearchConfig, found: Found) -> tuple[str, ...]:
             "hits stand in the order of maximal marginal relevance, not of their similarity"
         )
     if len(found.hits) < config.top_k:
-        notes.append(
-            f"{len(found.hits)} of the {config.top_k} hits asked for: no other image among "
-            f"{found.searched} fulfils the conditions"
-        )
+        told = f"{len(found.hits)} of the {config.top_k} hits asked for"
+        notes.append(f"{told}: no other image among {found.searched} can be one")
     return tuple(notes)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
+
+import numpy as np
 
 from medx.core.errors import InputError
 from retrieval.index.gallery_index import GalleryIndex
@@ -19,7 +21,7 @@ class Placed:
 
     Args:
         item: With the id it has, or gets, in the index.
-        row: Where it is in the index; None when it is new.
+        row: Where it is in the index; None when it is not, or has only just come.
     """
 
     item: Item
@@ -28,13 +30,21 @@ class Placed:
 
 
 class Comparison:
-    """Finds incoming images in an index by dataset and id, and compares their content hashes."""
+    """Finds incoming images in an index, and among those that came before, by dataset and id.
+
+    Their content hashes are compared.
+    """
 
     def __init__(self, index: GalleryIndex) -> None:
         self._items = index.items
         self._first = index.description.dataset
         self._name = index.name
-        self._taken: set[str] = set()
+        self._new: dict[str, Item] = {}
+
+    def expect(self, items: Sequence[Item]) -> None:
+        """Look a batch up at once: an index on a server is asked only about these ids."""
+        names = [name for item in items for name in (item.id, f"{item.dataset}/{item.id}")]
+        self._items.remember(np.array(self._items.rows_of(names), np.int64))
 
     def place(self, item: Item) -> Placed:
         """Return what ``item`` is to the index.
@@ -46,25 +56,32 @@ class Comparison:
         """
         qualified = f"{item.dataset}/{item.id}"
         for name in (item.id, qualified):
-            if name in self._items:
-                row = self._items.row(name)
-                before = self._items.item(row)
-                if (before.dataset or self._first) == item.dataset:
-                    return _compare(replace(item, id=name), before, row)
+            before, row = self._find(name)
+            if before is None:
+                continue
+            if (before.dataset or self._first) == item.dataset:
+                return _compare(replace(item, id=name), before, row)
         for name in (item.id, qualified):
-            if name not in self._items and name not in self._taken:
-                self._taken.add(name)
-                return Placed(item=replace(item, id=name), row=None, state="new")
+            if self._find(name)[0] is None:
+                self._new[name] = replace(item, id=name)
+                return Placed(item=self._new[name], row=None, state="new")
         raise InputError(
             f"id {item.id!r} of {item.dataset} is taken in index {self._name} by another "
             f"dataset, and so is {qualified!r}",
             hint="give the images other ids in the manifest",
         )
 
+    def _find(self, name: str) -> tuple[Item | None, int | None]:
+        if name in self._new or name not in self._items:
+            return self._new.get(name), None
+        row = self._items.row(name)
+        return self._items.item(row), row
+
     def rows_of(self, dataset: str) -> set[int]:
         """Return the rows of a dataset's images."""
-        names = self._items.column("dataset")
-        return {row for row, name in enumerate(names) if (name or self._first) == dataset}
+        quoted = dataset.replace("'", "''")
+        chosen = f"dataset = '{quoted}'" + (" or dataset is null" * (dataset == self._first))
+        return set(np.flatnonzero(self._items.mask_where(chosen)).tolist())
 
     def rows_named(self, ids: Iterable[str], dataset: str) -> set[int]:
         """Return the rows of those images of a dataset that are indexed."""
@@ -73,7 +90,7 @@ class Comparison:
         return {row for row, item in rows.items() if (item.dataset or self._first) == dataset}
 
 
-def _compare(item: Item, before: Item, row: int) -> Placed:
+def _compare(item: Item, before: Item, row: int | None) -> Placed:
     if before.content_hash != item.content_hash:
         return Placed(item=item, row=row, state="changed")
     same = replace(before, dataset=item.dataset) == item

@@ -11,8 +11,7 @@ from medx.datasets.manifest_files import split_path
 from retrieval.config import EmbedConfig
 from retrieval.embedding.embed import embed_dataset
 from retrieval.embedding.result import SkippedImage
-from retrieval.embedding.shard import Bytes
-from retrieval.embedding.store import as_rows
+from retrieval.embedding.store import HeldPictures, as_rows
 from retrieval.encoders.base import Embeddings, Encoder
 from retrieval.index.gallery_index import GalleryIndex
 from retrieval.index.items import Item
@@ -60,10 +59,9 @@ class IncomingImages:
             items = [item_of(record, digest, dataset.name) for record, digest in pairs]
             yield items, part.embeddings
 
-    def _held(self) -> Iterator[tuple[Bytes, Embeddings]]:
-        for items, embeddings in self._index.batches():
-            digests = map(str, items.column("content_hash"))
-            yield as_rows(bytes.fromhex(digest) for digest in digests), embeddings
+    def _held(self) -> Iterator[HeldPictures]:
+        for digests, embeddings_of in self._index.pictures():
+            yield as_rows(map(bytes.fromhex, digests)), embeddings_of
 
     def _is_gone(self, record: Record) -> bool:
         root = self._dataset.root

@@ -36,13 +36,9 @@ class Intake:
         """The rows that leave the index, ascending."""
         return np.array(sorted(self._leaving), np.int64)
 
-    def go_on_with(self, index: GalleryIndex) -> None:
-        """Compare what comes next with another state."""
-        self.comparison = Comparison(index)
-        self._met = set()
-
     def take(self, items: Sequence[Item], embeddings: Embeddings) -> tuple[Items, Embeddings]:
         """Return what of a batch goes in."""
+        self.comparison.expect(items)
         places = [self.comparison.place(item) for item in items]
         taken = [n for n, place in enumerate(places) if self._takes(place, items[n])]
         return Items.from_items([places[n].item for n in taken]), embeddings[taken]
@@ -58,17 +54,19 @@ class Intake:
         self.counts["gone"] += len(rows)
 
     def _takes(self, place: Placed, item: Item) -> bool:
-        if place.row is None:
+        if place.state == "new":
             self.counts["new"] += 1
             if place.item.id != item.id:
                 self.renamed.append(place.item.id)
             return True
-        self._met.add(place.row)
+        if place.row is not None:
+            self._met.add(place.row)
         if place.state != "same" and not self._replace:
             self.differing.append(place.item.id)
             return False
         self.counts[place.state] += 1
         if place.state == "same":
             return False
-        self._leaving.add(place.row)
+        if place.row is not None:
+            self._leaving.add(place.row)
         return True

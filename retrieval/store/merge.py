@@ -5,22 +5,24 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
+
+import numpy as np
 
 from medx.core.console import warn
 from medx.core.errors import IndexMismatchError, InputError
 from medx.core.runs import now
 from medx.core.words import many
 from retrieval.encoders.base import Embeddings
-from retrieval.index.commit import changing, check_replaceable
+from retrieval.index.commit import check_replaceable
 from retrieval.index.description import IndexDescription
 from retrieval.index.gallery_index import GalleryIndex
 from retrieval.index.items import Items
-from retrieval.index.locate import DESCRIPTION_FILE
 from retrieval.index.origin import joined, with_origin
-from retrieval.index.segment import write_segment
-from retrieval.index.state import describe
+from retrieval.place import Place, holds_index, load_index
 from retrieval.store.intake import Intake
+from retrieval.store.opening import making_place
 from retrieval.store.results import ChangeResult
 from retrieval.store.tracked import tracked_batches
 
@@ -28,7 +30,7 @@ from retrieval.store.tracked import tracked_batches
 DIFFERENT_STATES = "different states"
 
 
-def merge_indexes(sources: Sequence[Path], target: Path, *, wait: bool = True) -> ChangeResult:
+def merge_indexes(sources: Sequence[Place], target: Place, *, wait: bool = True) -> ChangeResult:
     """Add the images of indexes to ``target``, which is made when it is not there.
 
     What the target has stays; of one image in two sources the first is taken. Sources stay as they
@@ -41,42 +43,38 @@ def merge_indexes(sources: Sequence[Path], target: Path, *, wait: bool = True) -
     if not sources:
         raise InputError("nothing to merge", hint="name the indexes to bring together")
     started = time.perf_counter()
-    opened = [GalleryIndex.load(folder) for folder in sources]
-    check_replaceable(target)
-    _check_one_encoder([*opened, *([GalleryIndex.load(target)] if _is_index(target) else [])])
-    with changing(target, wait=wait) as change:
-        index = GalleryIndex.load(target) if _is_index(target) else _empty(opened[0], target.name)
+    opened = [load_index(place) for place in sources]
+    if isinstance(target, Path):
+        check_replaceable(target)
+    _check_one_encoder([*opened, *([load_index(target)] if holds_index(target) else [])])
+    empty = _empty(opened[0], target.name)
+    with making_place(target, empty, wait=wait) as change:
+        index = change.index
         _check_one_encoder([*opened, index])
-        before = index.description
         intake = Intake(index, replace=False)
+        described = index.description
         for source in opened:
-            segment = write_segment(change, _batches(source, intake), index.dim)
-            described = _with_origins(index.description, source.description)
-            if segment or described != index.description:
-                segments = [*index.segments, *([segment] if segment else [])]
-                index = GalleryIndex(describe(described, segments), segments)
-                intake.go_on_with(index)
-        if index.description != before or not _is_index(target):
-            change.publish(index.description)
+            described = _with_origins(described, source.description)
+        added = change.write(chain.from_iterable(_batches(source, intake) for source in opened))
+        state = index.description
+        if added is not None or described != state or state.generation == 0:
+            none = np.array([], np.int64)
+            state = change.publish(removed=none, added=added, description=described)
     if intake.differing:
         differ = many(len(intake.differing), "image differs", "images differ")
         warn(f"{differ} from one of the same id (first: {intake.differing[0]}) and stayed out")
     return ChangeResult(
         command="merge",
-        index=index.name,
+        index=state.name,
         index_dir=str(target),
         added=intake.counts["new"],
         unchanged=intake.counts["same"],
         differing=tuple(intake.differing),
         renamed=tuple(intake.renamed),
-        count=len(index),
-        segments=len(index.segments),
+        count=state.count,
+        segments=len(state.segments),
         seconds=time.perf_counter() - started,
     )
-
-
-def _is_index(folder: Path) -> bool:
-    return (folder / DESCRIPTION_FILE).exists()
 
 
 def _check_one_encoder(indexes: Sequence[GalleryIndex]) -> None:
@@ -96,7 +94,7 @@ def _rebuild(about: IndexDescription, like: IndexDescription) -> str:
     return about.model_copy(update=changes).build_command()
 
 
-def _empty(like: GalleryIndex, name: str) -> GalleryIndex:
+def _empty(like: GalleryIndex, name: str) -> IndexDescription:
     changes = {
         "name": name,
         "generation": 0,
@@ -105,7 +103,7 @@ def _empty(like: GalleryIndex, name: str) -> GalleryIndex:
         "segments": (),
         "created": now(),
     }
-    return GalleryIndex(like.description.model_copy(update=changes), [])
+    return IndexDescription.model_validate(like.description.model_dump() | changes)
 
 
 def _batches(source: GalleryIndex, intake: Intake) -> Iterator[tuple[Items, Embeddings]]:

@@ -18,7 +18,7 @@ from retrieval.index.items import Items
 from retrieval.index.segment import Segment, write_segment, write_tombstones
 from retrieval.index.state import describe
 from retrieval.milvus.place import MilvusPlace
-from retrieval.place import Place
+from retrieval.place import Place, holds_index
 
 
 class IndexChange(Protocol):
@@ -97,6 +97,26 @@ def changing_place(place: Place, *, wait: bool = True) -> Iterator[IndexChange]:
             yield milvus_change
         return
     with changing_index(place, wait=wait) as (change, index):
+        yield FolderChange(change, index)
+
+
+@contextmanager
+def making_place(
+    place: Place, empty: IndexDescription, *, wait: bool = True
+) -> Iterator[IndexChange]:
+    """Hold an index's lock and give its state under it, or that of ``empty`` where there is none.
+
+    Raises:
+        InputError: When another process changes it and ``wait`` is False.
+    """
+    if isinstance(place, MilvusPlace):
+        from retrieval.milvus.change import making_milvus
+
+        with making_milvus(place, empty, wait=wait) as milvus_change:
+            yield milvus_change
+        return
+    with changing(place, wait=wait) as change:
+        index = GalleryIndex.load(place) if holds_index(place) else GalleryIndex(empty, [])
         yield FolderChange(change, index)
 
 

@@ -156,7 +156,6 @@ def test_list_names_an_index_that_cannot_be_read(toy, cli):
 @pytest.mark.parametrize(
     ("args", "error", "hint"),
     [
-        (("text-search", "normal", "--top-k", 181), "more than the 180", "--top-k 180 or less"),
         (("text-search", "normal", "--split", "tst"), "unknown split", "'test'"),
         (("text-search", "  "), "nothing to search for", ""),
         (("image-search", "test-normal-01"), "unknown id", "did you mean 'test-normal-0"),

@@ -144,7 +144,7 @@ def test_vectors_of_an_index_are_taken_over_once(tmp_path):
     twice = np.concatenate([shard.content_hashes, shard.content_hashes[:2]])
     vectors = np.concatenate([shard.embeddings, shard.embeddings[:2]])
     for _ in range(2):
-        store = EmbeddingStore(tmp_path / "x", ENCODER, held=[(twice, vectors)])
+        store = EmbeddingStore(tmp_path / "x", ENCODER, held=[(twice, vectors.__getitem__)])
         assert (len(store), store.shards) == (6, 1)
         assert np.array_equal(store.embeddings(shard.content_hashes), shard.embeddings)
         assert store.held_before(twice[0].tobytes())

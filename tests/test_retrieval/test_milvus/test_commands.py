@@ -30,6 +30,9 @@ def test_every_command_takes_a_gallery(medx, cli, two_class):
     assert medx("update", "--json").json["added"] == 60
     assert medx("add", "--dataset", two_class, "--json").json["unchanged"] == 180
     assert medx("compact", "--json").json["count"] == 180
+    listed = {i["name"]: i for i in medx("list", "--json", name=False).json["indexes"]}
+    assert listed[medx.index]["splits"] == {"train": 60, "val": 60, "test": 60}
+    assert listed[medx.index]["problem"] is None
     result = medx("evaluate", "--index", medx.index, "--json", name=False).json
     assert {protocol["gallery"] for protocol in result["protocols"]} == {60}
 
@@ -44,13 +47,30 @@ def test_a_folder_and_a_gallery_score_the_same(medx, cli, two_class):
     assert {row["difference"]["estimate"] for row in result["differences"]} == {0.0}
 
 
+def test_merging_galleries(medx, cli, two_class):
+    second, both = f"{medx.index} 2", f"{medx.index} both"
+    medx("build", "--dataset", two_class, "--encoder", "toy", "--name", second, name=False)
+    medx("remove", "--where", "split = 'val'")
+    made = medx("merge", second, "--into", both, "--json").json
+    assert (made["added"], made["unchanged"], made["count"]) == (180, 120, 180)
+    assert medx("merge", second, "--into", medx.index, "--json").json["added"] == 60
+    assert medx("merge", second, "--into", both, "--json").json["unchanged"] == 360
+
+
+def test_no_file_is_made_by_looking(cli, tmp_path):
+    for command in ("info", "list"):
+        args = ["x"] if command == "info" else []
+        result = cli("retrieve", command, *args, "--backend", "milvus", "--uri", tmp_path / "x.db")
+        assert result.exit_code == (1 if command == "info" else 0)
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("args", "told"),
     [
         (("--index", "nobody"), "unknown index in the Milvus at"),
         (("--where", "label like 'a_b'"), "Milvus cannot look for"),
         (("--split", "tset"), "unknown split of the index 'tset'"),
-        (("--top-k", "500"), "top_k 500 is more than the 180 images"),
     ],
 )
 def test_bad_input_is_told_in_one_line(medx, args, told):

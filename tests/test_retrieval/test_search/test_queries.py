@@ -58,11 +58,22 @@ def test_id_and_pixels_agree(toy_index, toy, two_class):
     assert [hit.id for hit in by_id.hits] == [hit.id for hit in by_pixels.hits]
 
 
-def test_more_than_there_is(toy_index, toy):
-    with pytest.raises(InputError, match="top_k 180 is more than the 179"):
-        id_search(toy_index, toy_index.items.column("id")[0], top_k=180)
-    with pytest.raises(InputError, match="top_k 61 is more than the 60 images of split test"):
-        text_search(toy_index, toy, "normal", top_k=61, split="test")
+def test_more_than_there_is_gives_all_and_says_so(toy_index, toy):
+    itself = toy_index.items.column("id")[0]
+    others = id_search(toy_index, itself, top_k=180)
+    assert sorted([itself, *(hit.id for hit in others.hits)]) == sorted(
+        toy_index.items.column("id")
+    )
+    found = text_search(toy_index, toy, "normal", top_k=61, split="test")
+    exact = text_search(toy_index, toy, "normal", top_k=60, split="test")
+    assert (found.hits, exact.notes) == (exact.hits, ())
+    assert found.notes == ("60 of the 61 hits asked for: no other image among 60 can be one",)
+
+
+def test_nothing_to_find(toy_index, toy):
+    lone = toy_index.subset(np.arange(1))
+    with pytest.raises(InputError, match="no other image"):
+        id_search(lone, lone.items.column("id")[0])
 
 
 def test_own_id_counts_only_in_its_split(toy_index):
