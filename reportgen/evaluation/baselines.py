@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from reportgen.evaluation.statements import ClassReader, Statement
 from reportgen.evaluation.subject import Subject, say_all
 from reportgen.labeler.finding import Status
 from reportgen.labeler.labeler import label_report
+from reportgen.labels import normal_label
 
 NORMAL_REPORT = (
     "FINDINGS:\nThe lungs are clear. No pleural effusion or pneumothorax. The heart is normal in "
@@ -61,22 +62,23 @@ def most_frequent(references: Sequence[str]) -> tuple[str, int]:
 
 
 def classifier_subject(
-    predictions: Sequence[Prediction | None], normal: str | None
+    predictions: Sequence[Prediction | None], classes: Sequence[str]
 ) -> Subject | None:
     """Return the classes that the classifier predicted, as reports got to know them.
 
     Args:
         predictions: By image; None comes back when there is none at all.
-        normal: The class that means that nothing is wrong.
+        classes: Without the normal one.
     """
     if not any(predictions):
         return None
+    spelling = {name.casefold(): name for name in classes}
     return Subject(
         name=CLASSIFIER,
         kind=Kind.baseline,
         about="the class that the classifier of the evidence predicted; no report",
         candidates=[None] * len(predictions),
-        statements=[_predicted(p, normal) if p else None for p in predictions],
+        statements=[_predicted(p, spelling) if p else None for p in predictions],
         has_text=False,
     )
 
@@ -118,10 +120,11 @@ def _constant(
     )
 
 
-def _predicted(prediction: Prediction, normal: str | None) -> Statement:
-    if prediction.label == normal:
+def _predicted(prediction: Prediction, spelling: Mapping[str, str]) -> Statement:
+    if prediction.label == normal_label(list(prediction.probabilities)):
         return Statement({}, speaks=True, abnormal=None)
-    return Statement({prediction.label: Status.present}, speaks=True, abnormal=Status.present)
+    label = spelling.get(prediction.label.casefold(), prediction.label)
+    return Statement({label: Status.present}, speaks=True, abnormal=Status.present)
 
 
 def _impression(text: str) -> str | None:

@@ -43,10 +43,12 @@ class Written(Candidate):
     """A report of an engine with what is known of its making.
 
     Args:
+        image_sha256: Of the pixels it is about.
         known_cited: Cites evidence that it had; None when it had none.
         verdicts: Verdict → claims; None when they were not checked.
     """
 
+    image_sha256: str
     schema_valid: bool | None
     contract_met: bool
     lacking: tuple[str, ...]
@@ -76,6 +78,7 @@ def written_of(report: Report) -> Written:
         text=report.text,
         whole=_part(own(report.text)),
         conclusion=_concluded(own(impression) if impression else None),
+        image_sha256=report.image_sha256,
         schema_valid=report.schema_valid,
         contract_met=report.contract_met,
         lacking=tuple(report.missing),

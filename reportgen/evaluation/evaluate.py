@@ -24,6 +24,7 @@ from reportgen.evaluation.images import (
     predicted_classes,
     predictions,
     say_chosen,
+    say_classifiers,
     split,
 )
 from reportgen.evaluation.measuring import Known, measure
@@ -103,6 +104,7 @@ def evaluate_reports(
             *notes,
             *left_out,
             *say_chosen(truth, ids),
+            *say_classifiers(runs),
             *truth.notes,
             *say_notes(runs, [*engines, *baselines], known),
             *untested,
@@ -153,7 +155,7 @@ def _baselines(
     asked = [True] * len(ids)
     known = predictions(runs)
     found = constant_subjects(truth.train_references(), asked, reader)
-    classifier = classifier_subject([known.get(name) for name in ids], truth.normal)
+    classifier = classifier_subject([known.get(name) for name in ids], reader.names)
     shuffled = [shuffled_subject(subject, reader, seed) for subject in engines]
     return [*found, *(subject for subject in (classifier, *shuffled) if subject is not None)]
 

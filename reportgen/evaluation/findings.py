@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -58,11 +59,8 @@ def score_sides(sums: Mapping[str, Sums]) -> Laterality:
     parts = {}
     for name, column in (("accuracy", 0), ("stated", 1)):
         kept = [column, 2]
-        part = Sums(
-            total=found.total[kept], samples=found.samples[:, kept], patients=found.patients
-        )
-        # Two findings of one image are not independent: no exact interval.
-        parts[name] = part.share() if part.patients else part.interval(_ratio(0, 1))
+        part = replace(found, total=found.total[kept], samples=found.samples[:, kept])
+        parts[name] = part.share()
     return Laterality(findings=round(found.total[2]), **parts)
 
 

@@ -15,7 +15,12 @@ from reportgen.labels import normal_label
 
 
 def choose_images(runs: Sequence[FinishedRun], *, shared: bool) -> tuple[list[str], list[str]]:
-    """Return the images that are measured, and what has to be known of that choice."""
+    """Return the images that are measured, and what has to be known of that choice.
+
+    Raises:
+        InputError: When runs share no image, or a name stands for two images.
+    """
+    _check_pixels(runs)
     times = Counter(image_id for run in runs for image_id in run.image_ids)
     everywhere = sorted(name for name, count in times.items() if count == len(runs))
     if shared:
@@ -64,6 +69,35 @@ def predictions(runs: Sequence[FinishedRun]) -> dict[str, Prediction]:
         for image_id, report in reports.items()
         if report.prediction is not None
     }
+
+
+def say_classifiers(runs: Sequence[FinishedRun]) -> list[str]:
+    """Say when reports leaned on several classifiers, of which one baseline is made."""
+    found = {
+        written.prediction.classifier
+        for run in runs
+        for reports in run.reports.values()
+        for written in reports.values()
+        if written.prediction
+    }
+    if len(found) < 2:
+        return []
+    named = ", ".join(sorted(found))
+    return [f"the reports lean on several classifiers ({named}): their row mixes these"]
+
+
+def _check_pixels(runs: Sequence[FinishedRun]) -> None:
+    """Files of two folders may have one name and be two images."""
+    seen: dict[str, tuple[str, str]] = {}
+    for run in runs:
+        for reports in run.reports.values():
+            for image_id, written in reports.items():
+                digest, name = seen.setdefault(image_id, (written.image_sha256, run.name))
+                if digest != written.image_sha256:
+                    raise InputError(
+                        f"{image_id} is another image in {run.name} than in {name}",
+                        hint="evaluate the runs one by one",
+                    )
 
 
 def groups(truth: Truth, ids: Sequence[str]) -> list[str] | None:

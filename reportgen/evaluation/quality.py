@@ -11,7 +11,7 @@ import numpy as np
 from reportgen.agreement.results import Verdict, WarningKind
 from reportgen.evaluation.candidate import Written
 from reportgen.evaluation.results import Quality
-from reportgen.evaluation.tally import Doubles, Sums, flags, ratio
+from reportgen.evaluation.tally import Doubles, Sums, flags
 
 _VERDICTS = (Verdict.contradict, Verdict.unsupported)
 
@@ -53,7 +53,6 @@ def score_quality(sums: Mapping[str, Sums], reports: Sequence[Written | None]) -
     there = [report for report in reports if report is not None]
     seconds = [report.seconds for report in there]
     warned = {kind.value: sums[f"warning {kind.value}"] for kind in WarningKind}
-    # Claims of one report are not independent: their shares are resampled by image.
     claims = {v: sums[f"claims {v.value}"] for v in _VERDICTS}
     return Quality(
         reports=len(there),
@@ -63,8 +62,8 @@ def score_quality(sums: Mapping[str, Sums], reports: Sequence[Written | None]) -
         asked_as_json=round(sums["schema_valid"].total[1]),
         checked=sum(report.verdicts is not None for report in there),
         claims=round(claims[Verdict.contradict].total[1]),
-        contradicted_claims=claims[Verdict.contradict].interval(ratio),
-        unsupported_claims=claims[Verdict.unsupported].interval(ratio),
+        contradicted_claims=claims[Verdict.contradict].share(),
+        unsupported_claims=claims[Verdict.unsupported].share(),
         contradicting=sums["reports contradict"].share(),
         unsupported=sums["reports unsupported"].share(),
         citing=sums["citing"].share(),

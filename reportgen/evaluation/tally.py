@@ -30,30 +30,31 @@ class Sums:
         total: ``(K,)`` over all images.
         samples: ``(R, K)``, one row a bootstrap sample; the same row of two measures is the same
             sample.
-        patients: How many patients its images are of; None where images are independent.
+        units: How many images, or patients, add to it.
+        unit: Which of the two.
     """
 
     total: Doubles
     samples: Doubles
-    patients: int | None
+    units: int
+    unit: str = "image"
 
     def interval(self, statistic: Statistic) -> Interval | None:
         """Return a figure with its 95 % interval; None when it is undefined."""
         return percentile_interval(float(statistic(self.total[None])[0]), statistic(self.samples))
 
     def share(self) -> Interval | None:
-        """Return column 0 over column 1: an exact interval, or by patient where they repeat.
+        """Return column 0 over column 1: an exact interval where no unit counts twice.
 
-        Where all or none count every resample is the same: patients are counted as images then.
+        Where all or none count every resample is the same: units are counted once then.
         """
         found, count = (round(value) for value in self.total)
         if count == 0:
             return None
-        if self.patients is None:
+        if self.units == count:
             return exact_share(found, count)
         if found in (0, count):
-            patients = min(self.patients, count)
-            return exact_share(patients if found else 0, patients, of="patients")
+            return exact_share(self.units if found else 0, self.units, of=f"{self.unit}s")
         return self.interval(ratio)
 
 
@@ -77,12 +78,15 @@ def draw(tallies: Sequence[Columns], how: Bootstrap) -> list[dict[str, Sums]]:
     joined = np.concatenate(blocks, axis=1)
     samples = np.concatenate([weights @ joined for weights in how.weights(len(joined))])
     total = joined.sum(axis=0)
-    patients = None if how.independent else len(set(how.groups or ()))
+    owners = np.arange(len(joined)) if how.groups is None else np.asarray(how.groups)
     ends = np.cumsum([block.shape[1] for block in blocks])
     drawn: list[dict[str, Sums]] = [{} for _ in tallies]
     for (i, name), end, block in zip(keys, ends, blocks, strict=True):
         part = slice(end - block.shape[1], end)
-        drawn[i][name] = Sums(total=total[part], samples=samples[:, part], patients=patients)
+        units = len(np.unique(owners[block.any(axis=1)]))
+        drawn[i][name] = Sums(
+            total=total[part], samples=samples[:, part], units=units, unit=how.unit
+        )
     return drawn
 
 

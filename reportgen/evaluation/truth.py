@@ -142,13 +142,17 @@ def _with_labels(truth: Truth, path: Path, ids: Sequence[str]) -> Truth:
     rows = read_rows(path, "label")
     check_about(path, rows, ids)
     images = {name: replace(image, label=None) for name, image in truth.images.items()}
+    spelling = {name.casefold(): name for name in truth.classes}
+    found: set[str] = set()
     for name, row in rows.items():
+        words = [word.strip() for word in row.get("label", "").split("|") if word.strip()]
+        label = [spelling.setdefault(word.casefold(), word) for word in words]
+        found.update(label)
         images[name] = replace(
             images.get(name, TrueImage()),
-            label=row.get("label"),
+            label="|".join(label) or None,
             **{key: row[key] for key in ("group", "split") if key in row},
         )
-    found = {name for row in rows.values() for name in row.get("label", "").split("|") if name}
     ordered = [name for name in truth.classes if name in found]
     classes = (*ordered, *sorted(found - set(ordered)))
     if normal_label(classes) not in (None, classes[0]):  # the normal one first, as in datasets

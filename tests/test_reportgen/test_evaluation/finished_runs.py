@@ -82,12 +82,13 @@ def write_report(folder: Path, image_id: str, text: str, **changes) -> Path:
     parsed = parse_sections(text, SECTIONS)
     prediction = changes.pop("prediction", None)
     modality = changes.pop("modality", "chest radiograph")
+    classifier = changes.pop("classifier", "toy")
     evidence = Evidence(
         image_id=image_id,
         dataset="data",
         modality=modality,
         image_size=(28, 28),
-        prediction=predicted(image_id, prediction) if prediction else None,
+        prediction=predicted(image_id, prediction, classifier) if prediction else None,
     )
     values = {
         "image_id": image_id,
@@ -130,14 +131,14 @@ def write_report(folder: Path, image_id: str, text: str, **changes) -> Path:
     return path
 
 
-def predicted(image_id: str, label: str) -> Prediction:
+def predicted(image_id: str, label: str, classifier: str = "toy") -> Prediction:
     probability = 0.8 if label == "pneumonia" else 0.1
     return Prediction(
         id=image_id,
         probabilities={"normal": 1 - probability, "pneumonia": probability},
         label=label,
         operating_point=0.5,
-        classifier="toy",
+        classifier=classifier,
     )
 
 

@@ -99,6 +99,15 @@ def test_labels_of_a_file_win(four, tmp_path):
     assert (score.positives, score.agreement.estimate) == (2, pytest.approx(2 / 3))
 
 
+def test_labels_of_a_file_may_be_written_in_capitals(four, tmp_path):
+    labels = tmp_path / "labels.csv"
+    labels.write_text("id,label\nn1,Normal\nn2,NORMAL\np1,Pneumonia\np2,Pneumonia \n")
+    run = four.run("a", TRUE_REPORTS, prediction="normal")
+    result = four.evaluate(run, labels=str(labels))
+    assert (result.classes, result.normal) == (["pneumonia"], "normal")
+    assert named(result, "classifier").statements[1].agreement.estimate == 0.5
+
+
 def test_references_of_a_file_or_folder_win(four, tmp_path):
     table = tmp_path / "texts.csv"
     table.write_text(f'id,text,split\nn1,"{PNEUMONIA}",test\nt1,"{NORMAL}",train\n')
@@ -154,6 +163,13 @@ def test_runs_of_other_images_share_some_or_are_told(four):
     three = four.run("c", {"n2": NORMAL})
     with pytest.raises(InputError, match="share no image"):
         four.evaluate(one, three, shared=True)
+
+
+def test_one_name_of_two_images_is_told(four):
+    one = four.run("a", TRUE_REPORTS)
+    two = four.run("b", TRUE_REPORTS, image_sha256="1" * 64)
+    with pytest.raises(InputError, match="n1 is another image in b than in a"):
+        four.evaluate(one, two, shared=True)
 
 
 def test_runs_of_two_datasets_are_not_mixed(four):

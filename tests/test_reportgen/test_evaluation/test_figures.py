@@ -180,6 +180,13 @@ def test_the_classifier_stands_beside(four):
     assert (result.findings, result.laterality, result.quality) == ([], None, None)
 
 
+def test_two_classifiers_are_told(four):
+    one = four.run("a", TRUE_REPORTS, prediction="normal")
+    two = four.run("b", TRUE_REPORTS, prediction="normal", classifier="other")
+    (note,) = (note for note in four.evaluate(one, two).notes if "classifiers" in note)
+    assert "other" in note
+
+
 def test_flips_between_strategies_and_runs(four):
     one = four.run("a", TRUE_REPORTS)
     for name in TRUE_REPORTS:
@@ -230,6 +237,29 @@ def test_patients_are_resampled_whole(runs):
     assert share.method == "percentile bootstrap"
     assert share.low <= share.estimate <= share.high
     assert result.tests[0].method.endswith("by patient")
+
+
+def test_all_or_none_of_one_patient_is_no_evidence_of_many(runs):
+    for i in range(6):
+        runs.image(f"n{i}", group="one patient")
+        runs.image(f"p{i}", "pneumonia", group=f"patient {i}", report=PNEUMONIA)
+    runs.dataset()
+    result = engine(
+        runs.evaluate(runs.run("a", {f"{k}{i}": NORMAL for k in "np" for i in range(6)}))
+    )
+    score = result.statements[POSSIBLE]
+    of_one, of_six = score.specificity, score.sensitivity
+    assert (of_one.estimate, of_one.method) == (1, "exact binomial of patients")
+    assert of_one.low == pytest.approx(0.025)
+    assert of_six.high == pytest.approx(1 - 0.025 ** (1 / 6))
+
+
+def test_no_share_is_certain(four):
+    wrong = claim(PNEUMONIA, "Right pneumonia", "agree")
+    told = {name: {"text": text, "agreement": wrong} for name, text in TRUE_REPORTS.items()}
+    result = engine(four.evaluate(four.run("a", told)))
+    assert result.laterality.accuracy.low == pytest.approx(0.025**0.5)  # two images
+    assert result.quality.contradicted_claims.high == pytest.approx(1 - 0.025**0.25)
 
 
 def test_several_classes_are_stated_one_by_one(runs):
