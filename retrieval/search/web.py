@@ -8,13 +8,14 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 from urllib.parse import urlsplit
 
 from medx.core import settings
 from medx.core.errors import InputError
 from medx.core.images import Pixels, read_image
-from retrieval.search.web_address import is_url, shown_url
+from retrieval.search.web_address import shown_url
+from retrieval.search.web_reach import Reach, ReachHandler, RedirectHandler
 
 MAX_BYTES = 64 << 20
 SECONDS = 30.0
@@ -54,7 +55,8 @@ def fetch_image(url: str) -> Pixels:
 
 def _download(url: str, file: IO[bytes]) -> None:
     _check_address(url)
-    opener = urllib.request.build_opener(_WebOnly)
+    reach = Reach()
+    opener = urllib.request.build_opener(ReachHandler(reach), RedirectHandler(reach))
     deadline = time.monotonic() + SECONDS
     request = urllib.request.Request(url, headers={"User-Agent": "medx"})
     with opener.open(request, timeout=SILENCE) as answer:
@@ -66,18 +68,6 @@ def _download(url: str, file: IO[bytes]) -> None:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"it took longer than {SECONDS:.0f} s")
             file.write(block)
-
-
-class _WebOnly(urllib.request.HTTPRedirectHandler):
-    """Follows redirects within the web only, never to a file or another protocol."""
-
-    max_redirections = 3
-
-    def redirect_request(self, *args: Any) -> urllib.request.Request | None:
-        """Refuse an address of another protocol."""
-        if not is_url(args[-1]):
-            raise ValueError("it points to something that is not on the web")
-        return super().redirect_request(*args)
 
 
 def _check_address(url: str) -> None:

@@ -1,4 +1,5 @@
 import io
+import socket
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,9 +17,9 @@ from retrieval.search.web_address import is_url, shown_url
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         path = self.path.partition("?")[0]
-        if path in ("/away", "/round"):
+        if location := self.server.redirects.get(path):
             self.send_response(302)
-            self.send_header("Location", "ftp://127.0.0.1/a.png" if path == "/away" else "/round")
+            self.send_header("Location", location)
             self.end_headers()
             return
         if path == "/missing":
@@ -44,6 +45,15 @@ def server():
     picture = io.BytesIO()
     PILImage.fromarray(np.full((9, 7), 90, np.uint8)).save(picture, "PNG")
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
+        port = running.server_port
+        running.redirects = {
+            "/away": "ftp://127.0.0.1/a.png",
+            "/round": "/round",
+            "/on": "/a.png",
+            "/neighbour": f"http://127.0.0.2:{port}/a.png",
+            "/mapped": f"http://[::ffff:127.0.0.2]:{port}/a.png",
+            "/named": f"http://inner.example:{port}/a.png",
+        }
         running.bodies = {
             "/a.png": picture.getvalue(),
             "/page": b"<html>",
@@ -73,6 +83,8 @@ def test_an_image_is_fetched(server, online):
     [
         ("/away", "not on the web"),
         ("/round", "cannot be fetched"),
+        ("/neighbour", "points on to a private address"),
+        ("/mapped", "points on to a private address"),
         ("/missing", "the server answered 404"),
         ("/page", "cannot read http://127.0.0.1:[0-9]+/page as an image"),
     ],
@@ -80,6 +92,24 @@ def test_an_image_is_fetched(server, online):
 def test_what_is_no_image(server, online, path, message):
     with pytest.raises(InputError, match=message):
         fetch_image(server + path)
+
+
+def test_a_redirect_to_the_same_server_is_followed(server, online):
+    np.testing.assert_array_equal(fetch_image(f"{server}/on"), np.full((9, 7), 90))
+
+
+@pytest.mark.parametrize("answers", [["10.0.0.7"], ["8.8.8.8", "10.0.0.7"]])
+def test_names_with_private_answers_are_not_followed(server, online, monkeypatch, answers):
+    """The second: a name that is public when it is checked and private when it is opened."""
+    asked, look_up = iter(answers), socket.getaddrinfo
+
+    def look_up_name(host, *rest, **options):
+        return look_up(next(asked) if host == "inner.example" else host, *rest, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up_name)
+    with pytest.raises(InputError, match="points on to a private address"):
+        fetch_image(f"{server}/named")
+    assert list(asked) == []
 
 
 def test_limits(server, online, monkeypatch):
