@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, tzinfo
 from importlib.metadata import version
 from typing import Any
 
-from highdicom import UID
+from highdicom import UID, SOPClass
 from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
 
@@ -52,12 +54,35 @@ def new_series(kind: str, document: ReportDocument) -> dict[str, Any]:
     }
 
 
+def written_at(document: ReportDocument, study: Study) -> dict[str, Any]:
+    """Return the arguments that say when the report was written, by the source's clock."""
+    written = datetime.fromisoformat(document.created).astimezone(_zone(study))
+    return {"content_date": written.date(), "content_time": written.time()}
+
+
+def copy_study(made: SOPClass, study: Study) -> None:
+    """Add the source's patient and study, whose times are in the source's time zone."""
+    made.copy_patient_and_study_information(study.header)
+    if zone := _zone(study):
+        now = datetime.now(zone)
+        made.TimezoneOffsetFromUTC = now.strftime("%z")
+        made.InstanceCreationDate = now.strftime("%Y%m%d")
+        made.InstanceCreationTime = now.strftime("%H%M%S.%f")
+
+
+def _zone(study: Study) -> tzinfo | None:
+    """Return the source's time zone; None, which is this machine's, where it names none."""
+    offset = str(study.header.get("TimezoneOffsetFromUTC") or "").strip()
+    if not re.fullmatch(r"[+-](0\d|1[0-4])[0-5]\d", offset):
+        return None
+    return datetime.strptime(offset, "%z").tzinfo
+
+
 def bare_header(study: Study) -> Dataset:
     """Return a header that says which study it is and nothing of the patient.
 
     highdicom refuses sexes and dates that are in use though DICOM has no such value; objects are
-    made from this, and ``copy_patient_and_study_information`` adds the patient as the source
-    has it.
+    made from this, and ``copy_study`` adds the patient as the source has it.
     """
     bare = Dataset()
     for keyword in STUDY_UIDS:

@@ -7,11 +7,13 @@ from pydicom.uid import EncapsulatedPDFStorage, ExplicitVRLittleEndian
 
 from reportgen.exports.dicom_objects import (
     code_item,
+    copy_study,
     equipment,
     file_bytes,
     new_series,
     reference_to,
     refusing_odd_headers,
+    written_at,
 )
 from reportgen.exports.dicom_sr import TITLE
 from reportgen.exports.material import Material
@@ -37,15 +39,18 @@ def encapsulated_pdf_bytes(material: Material) -> bytes:
             study_instance_uid=study.header.StudyInstanceUID,
             **new_series("DOC", document),
             **equipment(document),
+            **written_at(document, study),
         )
-        holder.copy_patient_and_study_information(study.header)
+        copy_study(holder, study)
         holder.ConversionType = "WSD"
         holder.AcquisitionDateTime = None
-        # The picture in it may hold what is written in the source.
+        # The picture in it may show a name or a face as the source does.
         shown = material.pixels is not None
-        written = str(study.header.get("BurnedInAnnotation") or "YES")
-        holder.BurnedInAnnotation = written if shown else "NO"
-        holder.RecognizableVisualFeatures = "NO"
+        holder.BurnedInAnnotation = study.header.get("BurnedInAnnotation") or "YES"
+        if not shown:
+            holder.BurnedInAnnotation = holder.RecognizableVisualFeatures = "NO"
+        elif "RecognizableVisualFeatures" in study.header:
+            holder.RecognizableVisualFeatures = study.header.RecognizableVisualFeatures
         holder.VerificationFlag = "UNVERIFIED"
         holder.DocumentTitle = f"{' '.join(document.marks)} {document.title}"[:1024]
         holder.ConceptNameCodeSequence = [code_item(TITLE)]

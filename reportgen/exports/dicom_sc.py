@@ -10,11 +10,13 @@ from pydicom.sr.coding import Code
 
 from reportgen.exports.dicom_objects import (
     code_item,
+    copy_study,
     equipment,
     file_bytes,
     new_series,
     reference_to,
     refusing_odd_headers,
+    written_at,
 )
 from reportgen.exports.material import Material
 from reportgen.exports.pictures import about, captioned, overlay
@@ -22,6 +24,7 @@ from reportgen.exports.study import Study
 
 DERIVED_FROM = Code("121322", "DCM", "Source image for image processing operation")
 SHORT_TEXT = 1024
+LOSSY = ("LossyImageCompression", "LossyImageCompressionRatio", "LossyImageCompressionMethod")
 
 
 def sc_bytes(material: Material) -> bytes:
@@ -46,8 +49,9 @@ def sc_bytes(material: Material) -> bytes:
             study_instance_uid=study.header.StudyInstanceUID,
             **new_series("SC", document),
             **equipment(document),
+            **written_at(document, study),
         )
-        image.copy_patient_and_study_information(study.header)
+        copy_study(image, study)
         _describe(image, study, about(heatmap))
         return file_bytes(image)
 
@@ -64,5 +68,6 @@ def _describe(image: Any, study: Study, derivation: str) -> None:
     source = reference_to(study)
     source.PurposeOfReferenceCodeSequence = [code_item(DERIVED_FROM)]
     image.SourceImageSequence = [source]
-    if burned_in := header.get("BurnedInAnnotation"):  # the image is in the picture
-        image.BurnedInAnnotation = burned_in
+    for keyword in ("BurnedInAnnotation", *LOSSY):  # the image is in the picture
+        if header.get(keyword):
+            image[keyword] = header[keyword]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 from highdicom.sr import (
     CodeContentItem,
     CodedConcept,
@@ -17,15 +19,17 @@ from highdicom.sr import (
     TextContentItem,
 )
 from pydicom.sr.coding import Code
-from pydicom.uid import generate_uid
+from pydicom.uid import UID
 
 from reportgen.exports import codes
 from reportgen.exports.dicom_objects import (
     bare_header,
+    copy_study,
     equipment,
     file_bytes,
     new_series,
     refusing_odd_headers,
+    written_at,
 )
 from reportgen.exports.document import Finding, ReportDocument
 from reportgen.exports.material import Material
@@ -79,32 +83,38 @@ def sr_bytes(material: Material) -> bytes:
             is_verified=False,
             **new_series("SR", document),
             **equipment(document),
+            **written_at(document, study),
         )
-        report.copy_patient_and_study_information(study.header)
+        copy_study(report, study)
         return file_bytes(report)
 
 
 def _content(document: ReportDocument, study: Study) -> ContainerContentItem:
+    sections = _sections(document)
     root = ContainerContentItem(name=TITLE, is_content_continuous=False, template_id="2000")
     root.ContentSequence = ContentSequence(
         [
             *LanguageOfContentItemAndDescendants(CodedConcept.from_code(LANGUAGE)),
             *_observer(document),
             *(_text(COMMENT, mark) for mark in document.marks),
-            *(_section(name, text, document, study) for name, text in _sections(document)),
+            *(_section(name, text, document) for name, text in sections),
         ]
     )
+    names = [name.lower() for name, _ in sections]
+    # What the report says was seen was seen in the image: the first section where none says it.
+    seen = names.index("findings") - len(names) if "findings" in names else -len(names)
+    root.ContentSequence[seen].ContentSequence[0].ContentSequence = ContentSequence([_image(study)])
     return root
 
 
 def _observer(document: ReportDocument) -> ObserverContext:
     # The same program of the same version is the same observer.
     facts = document.provenance
-    known = (facts.get(name, "") for name in ("engine", "model", "model revision"))
+    known = " ".join(facts.get(name, "") for name in ("engine", "model", "model revision"))
     return ObserverContext(
         observer_type=CodedConcept.from_code(DEVICE),
         observer_identifying_attributes=DeviceObserverIdentifyingAttributes(
-            uid=generate_uid(prefix=None, entropy_srcs=["medx", *known]),
+            uid=UID(f"2.25.{uuid.uuid5(uuid.NAMESPACE_OID, f'medx {known}').int}"),
             name="medx",
             manufacturer_name="medx",
             model_name=facts["engine"],
@@ -128,14 +138,13 @@ def _sections(document: ReportDocument) -> list[tuple[str, str]]:
     return [(name, text) for name, text in sections if text.strip()]
 
 
-def _section(name: str, text: str, document: ReportDocument, study: Study) -> ContainerContentItem:
+def _section(name: str, text: str, document: ReportDocument) -> ContainerContentItem:
     heading, element = _SECTIONS.get(name.lower(), (_own_heading(name), COMMENT))
     container = ContainerContentItem(
         name=heading, is_content_continuous=False, relationship_type=CONTAINS
     )
     items: list[ContentItem] = [_text(element, text)]
     if name.lower() == "findings":
-        items[0].ContentSequence = ContentSequence([_image(study)])
         items += [item for f in document.findings if (item := _coded(f))]
     container.ContentSequence = ContentSequence(items)
     return container

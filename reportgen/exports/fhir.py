@@ -44,13 +44,14 @@ def build_bundle(material: Material) -> dict[str, Any]:
     observations = [_observation(document, finding) for finding in document.findings]
     if document.prediction:
         observations.append(_classification(document))
-    identity = hashlib.sha256(document.model_dump_json().encode()).hexdigest()
+    pdf = pdf_bytes(material)
+    identity = hashlib.sha256(document.model_dump_json().encode() + pdf).hexdigest()
     report_name, device_name, bundle_name, *names = (
         uuid.uuid5(_NAMESPACE, f"{identity} {n}").urn for n in range(3 + len(observations))
     )
     for observation in observations:
         observation["device"] = {"reference": device_name}
-    report = _report(document, names, pdf_bytes(material))
+    report = _report(document, names, pdf)
     named = zip(
         (report_name, *names, device_name),
         (report, *observations, _device(document)),

@@ -107,6 +107,7 @@ def _clean(header: Any) -> list[str]:
             del header[tag]
             if not tag.is_private:
                 dropped.append(keyword_for_tag(tag) or str(tag))
+    header.remove_private_tags()  # those within sequences
     header.decode()
     header.SpecificCharacterSet = "ISO_IR 192"
     return dropped

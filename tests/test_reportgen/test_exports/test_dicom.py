@@ -2,10 +2,13 @@ import io
 import re
 import shutil
 import subprocess
+from dataclasses import replace
+from datetime import datetime, timezone
 
 import numpy as np
 import pydicom
 import pytest
+from pydicom.dataset import Dataset
 from pypdf import PdfReader
 from test_datasets.dicom_files import IDENTITY, PRIVATE
 
@@ -56,8 +59,12 @@ def test_two_exports_are_two_objects(make_material, export):
 
 
 @every_export
-def test_private_and_scanner_attributes_stay_behind(make_material, export):
-    content = export(make_material())
+def test_private_and_scanner_attributes_stay_behind(make_material, make_study, export):
+    other = Dataset()
+    other.PatientID, other.TypeOfPatientID = "ANOTHER-INVENTED", "TEXT"
+    other.private_block(0x0011, "ACME", create=True).add_new(1, "LO", PRIVATE)
+    content = export(make_material(study=make_study(OtherPatientIDsSequence=[other])))
+    assert b"ANOTHER-INVENTED" in content
     for text in (PRIVATE, IDENTITY["StationName"], IDENTITY["ImageComments"]):
         assert text.encode() not in content
 
@@ -127,6 +134,33 @@ def test_it_points_at_the_source_and_its_frame(make_material, make_study, export
         assert item.get("ReferencedFrameNumber") == frame
 
 
+def test_a_text_in_no_known_form_points_at_the_frame_too(make_material, make_study):
+    study = make_study(1, np.zeros((3, 6, 4), np.uint8))
+    made = read(sr_bytes(make_material("I see nothing of the kind.", study=study)))
+    assert re.search(r"Referenced Frame Number\s+IS: '2'", str(made))
+
+
+@every_export
+def test_its_content_is_as_old_as_the_report_in_the_sources_time_zone(
+    make_material, make_study, export
+):
+    material = make_material(study=make_study(TimezoneOffsetFromUTC="+0900"))
+    document = material.document.model_copy(update={"created": "2026-03-01T20:30:05+01:00"})
+    made = read(export(replace(material, document=document)))
+    assert (made.ContentDate, str(made.ContentTime)[:6]) == ("20260302", "043005")
+    assert made.TimezoneOffsetFromUTC == "+0900"
+    created = f"{made.InstanceCreationDate}{str(made.InstanceCreationTime)[:6]}+0900"
+    age = datetime.now(timezone.utc) - datetime.strptime(created, "%Y%m%d%H%M%S%z")
+    assert abs(age.total_seconds()) < 3600
+
+
+@every_export
+def test_a_source_without_a_time_zone_gets_none(make_material, make_study, export):
+    for offset in (None, "9 hours"):
+        study = make_study(TimezoneOffsetFromUTC=offset)
+        assert "TimezoneOffsetFromUTC" not in read(export(make_material(study=study)))
+
+
 def references(made):
     if "ContentSequence" in made:
         findings = next(
@@ -163,6 +197,14 @@ def test_a_heading_of_ones_own_is_kept_whatever_is_in_it(make_material):
     made = read(sr_bytes(Material(document=document, study=material.study)))
     (found,) = (pair for pair in texts(made) if pair[0].startswith("Left"))
     assert found == (("Left right, grüße " + "x" * 80)[:64], "a\\b\r\nc")
+
+
+def test_the_same_program_is_the_same_observer(make_material):
+    observers = [
+        next(item.UID for item in read(sr_bytes(make_material())).ContentSequence if "UID" in item)
+        for _ in range(2)
+    ]
+    assert observers[0] == observers[1]
 
 
 def test_the_srs_evidence_names_the_source(make_material):
@@ -217,6 +259,14 @@ def test_the_side_of_a_paired_part_is_kept(make_material, make_study, tags, expe
     assert (made.Laterality or None) == expected
 
 
+def test_what_compression_has_lost_is_not_forgotten(make_material, make_study):
+    assert "LossyImageCompression" not in read(sc_bytes(make_material()))
+    lossy = {"LossyImageCompression": "01", "LossyImageCompressionRatio": "12.5",
+             "LossyImageCompressionMethod": "ISO_10918_1"}  # fmt: skip
+    made = read(sc_bytes(make_material(study=make_study(**lossy))))
+    assert {keyword: str(made[keyword].value) for keyword in lossy} == lossy
+
+
 def test_how_the_patient_lies_is_kept_or_left_open(make_material, make_study):
     study = make_study(PatientOrientation=["P", "F"])
     assert list(read(sc_bytes(make_material(study=study))).PatientOrientation) == ["P", "F"]
@@ -232,8 +282,9 @@ def test_the_encapsulated_pdf_is_a_pdf_with_the_marks(make_material):
 
 
 def test_what_may_be_written_in_the_source_may_be_written_in_the_pdf(make_material, make_study):
-    material = make_material(study=make_study(BurnedInAnnotation=None))
-    assert read(encapsulated_pdf_bytes(material)).BurnedInAnnotation == "YES"
+    made = read(encapsulated_pdf_bytes(make_material(study=make_study(BurnedInAnnotation=None))))
+    assert made.BurnedInAnnotation == "YES"
+    assert "RecognizableVisualFeatures" not in made  # a face is not ruled out
 
 
 def test_a_header_that_cannot_be_copied_is_refused_without_its_words(make_material, make_study):

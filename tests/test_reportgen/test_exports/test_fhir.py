@@ -114,6 +114,13 @@ def test_the_same_report_gives_the_same_bundle(make_document):
     assert fhir_bytes(material) == fhir_bytes(material)
 
 
+def test_another_picture_makes_another_bundle(make_material):
+    with_map = make_material()
+    without = Material(document=with_map.document, pixels=with_map.pixels)
+    names = [{e["fullUrl"] for e in build_bundle(m)["entry"]} for m in (with_map, without)]
+    assert not names[0] & names[1]
+
+
 SPOILT = [
     (lambda r, o: r.update(status="bogus"), "DiagnosticReport.status"),
     (lambda r, o: o.update(status="partial"), "Observation.status"),
