@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -18,13 +17,11 @@ class Entry:
     Args:
         target: ``"package.module:Name"``.
         summary: One line for ``--help`` and listings.
-        requires: A module that must be importable, or None.
-        extra: The pip extra that brings ``requires``, or None when the base install does.
+        extra: The pip extra that brings its packages, or None when the base install does.
     """
 
     target: str
     summary: str = ""
-    requires: str | None = None
     extra: str | None = None
 
 
@@ -53,9 +50,17 @@ class Registry:
             raise UnknownNameError(self.kind, name, self._entries) from None
 
     def load(self, name: str) -> Any:
-        """Import and return what ``name`` stands for."""
+        """Import and return what ``name`` stands for.
+
+        Raises:
+            UnknownNameError: When the table holds no such name.
+            MissingExtraError: When packages of its extra are not installed.
+        """
         entry = self.entry(name)
-        if entry.requires and importlib.util.find_spec(entry.requires) is None:
-            raise MissingExtraError(name, entry.extra or "all")
         module, _, attribute = entry.target.partition(":")
-        return getattr(importlib.import_module(module), attribute)
+        try:
+            return getattr(importlib.import_module(module), attribute)
+        except ModuleNotFoundError as error:
+            if entry.extra is None:
+                raise
+            raise MissingExtraError(name, entry.extra) from error

@@ -32,14 +32,12 @@ EXPORTERS = Registry(
         "fhir": ExportFormat(
             "reportgen.exports.fhir:fhir_bytes",
             "FHIR R4B Bundle: DiagnosticReport, Observations, Device.",
-            requires="fhir",
             extra=EXTRA,
             suffix=".fhir.json",
         ),
         "dicom-sr": ExportFormat(
             "reportgen.exports.dicom_sr:sr_bytes",
             "DICOM Comprehensive SR in the source's study.",
-            requires="highdicom",
             extra=EXTRA,
             suffix=".sr.dcm",
             needs_study=True,
@@ -48,7 +46,6 @@ EXPORTERS = Registry(
         "dicom-sc": ExportFormat(
             "reportgen.exports.dicom_sc:sc_bytes",
             "DICOM Secondary Capture of image and heat-map in the source's study.",
-            requires="highdicom",
             extra=EXTRA,
             suffix=".sc.dcm",
             needs_study=True,
@@ -57,14 +54,12 @@ EXPORTERS = Registry(
         "pdf": ExportFormat(
             "reportgen.exports.pdf:pdf_bytes",
             "PDF with image, heat-map, findings, evidence and similar cases.",
-            requires="fpdf",
             extra=EXTRA,
             suffix=".pdf",
         ),
         "dicom-pdf": ExportFormat(
             "reportgen.exports.dicom_pdf:encapsulated_pdf_bytes",
             "The PDF as a DICOM object in the source's study.",
-            requires="highdicom",
             extra=EXTRA,
             suffix=".pdf.dcm",
             needs_study=True,

@@ -32,20 +32,17 @@ ENCODERS = Registry(
         "biomedclip": EncoderEntry(
             "retrieval.encoders.biomedclip:BiomedCLIPEncoder",
             "BiomedCLIP ViT-B/16 + PubMedBERT through open_clip (784 MB of weights)",
-            requires="open_clip",
             patches=True,
             model="biomedclip",
         ),
         "medsiglip": EncoderEntry(
             "retrieval.encoders.medsiglip:MedSigLIPEncoder",
             "Google's MedSigLIP at 448 px, or any SigLIP, through transformers (gated)",
-            requires="transformers",
             model="medsiglip",
         ),
         "open_clip": EncoderEntry(
             "retrieval.encoders.open_clip_encoder:OpenCLIPEncoder",
             "any open_clip model by name, or a folder of one",
-            requires="open_clip",
             member="NAME[/PRETRAINED]",
             patches=True,
             licence="each model's own",
@@ -53,7 +50,6 @@ ENCODERS = Registry(
         "timm": EncoderEntry(
             "retrieval.encoders.timm_encoder:TimmEncoder",
             "any timm network's pooled features",
-            requires="timm",
             member="NAME",
             text=False,
             licence="each model's own",
@@ -86,7 +82,7 @@ def encoder_entry(family: str) -> EncoderEntry:
     entry = ENCODERS.entry(family)
     if isinstance(entry, EncoderEntry):
         return entry
-    return EncoderEntry(entry.target, entry.summary, entry.requires, entry.extra)
+    return EncoderEntry(entry.target, entry.summary, entry.extra)
 
 
 def split_name(name: str) -> tuple[str, str]:

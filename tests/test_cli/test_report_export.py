@@ -1,6 +1,6 @@
-import importlib.util
 import io
 import json
+import sys
 
 import numpy as np
 import pydicom
@@ -228,12 +228,12 @@ def test_a_failed_export_leaves_the_earlier_one(export, tmp_path, film):
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["made"]
 
 
-def test_a_missing_package_is_named_with_its_extra(export, monkeypatch):
-    find = importlib.util.find_spec
-    monkeypatch.setattr(
-        "importlib.util.find_spec", lambda name: None if name == "fpdf" else find(name)
-    )
-    said, _ = export("pdf")
+@pytest.mark.parametrize("name", ["pdf", "fhir"])
+def test_a_missing_package_is_named_with_its_extra(export, monkeypatch, name):
+    monkeypatch.setitem(sys.modules, "fpdf", None)
+    for module in ("pdf", "fhir"):
+        monkeypatch.delitem(sys.modules, f"reportgen.exports.{module}", raising=False)
+    said, _ = export(name)
     assert said.exit_code == 1
     assert "pip install 'medx[clinical]'" in said.stderr
 
