@@ -13,7 +13,7 @@ from medx.core.errors import IndexMismatchError, InputError
 from retrieval.config import AUTO, GalleryConfig, SearchConfig
 from retrieval.encoders.base import Encoder
 from retrieval.encoders.load import choose_encoder, load_encoder
-from retrieval.encoders.runtimes.load import query_runtime
+from retrieval.encoders.runtimes.load import bulk_runtime, query_runtime
 from retrieval.index.description import build_command
 from retrieval.index.gallery_index import GalleryIndex
 from retrieval.index.locate import FULL_PRECISION, index_name
@@ -73,11 +73,12 @@ class Gallery:
 
     def _load(self, *, for_queries: bool) -> Encoder:
         made_by, config = self.index.description.encoder, self._with_weights()
+        choose_runtime = query_runtime if for_queries else bulk_runtime
         encoder = load_encoder(
             made_by.name,
             weights=config.weights,
             device=config.device,
-            runtime=query_runtime(config, made_by) if for_queries else config.runtime,
+            runtime=choose_runtime(config, made_by),
             precision=made_by.precision,
         )
         encoder.reason = self.encoder_reason
@@ -144,7 +145,9 @@ def open_gallery(config: GalleryConfig | None = None, **options: Any) -> Gallery
     if not holds_index(place):
         _build(config, choice.name, source, place)
     index = load_index(place)
-    command = build_command(source, choice.name, config.weights) + place_options(place)
+    command = build_command(
+        source, choice.name, config.weights, precision=config.precision
+    ) + place_options(place)
     _check_same(index, source, digest, command)
     _check_alone(index, command)
     _check_whole(index, command)

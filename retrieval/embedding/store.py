@@ -183,7 +183,8 @@ class EmbeddingStore:
 
 def default_folder(fingerprint: Fingerprint) -> Path:
     """Return where the embeddings of an encoder are kept unless the user names a folder."""
-    digest = hashlib.sha256(fingerprint.model_dump_json().encode()).hexdigest()[:16]
+    said = fingerprint.model_dump_json(exclude_none=True)
+    digest = hashlib.sha256(said.encode()).hexdigest()[:16]
     return settings.cache_dir() / "embeddings" / f"{safe_name(fingerprint.name)}-{digest}"
 
 

@@ -14,6 +14,7 @@ from medx.core.errors import InputError, WeightsUnavailableError
 from medx.core.files import sha256_file
 from medx.core.images import Pixels
 from medx.core.values import Value
+from retrieval.config import AUTO
 from retrieval.encoders.adapter_head import HEAD_FILE, AdapterHead
 from retrieval.encoders.base import Embeddings, Encoder, Fingerprint, UnknownWords
 
@@ -72,7 +73,7 @@ class AdaptedEncoder(Encoder):
         weights: Path | None = None,
         device: str = "auto",
         member: str = "",
-        runtime: str = "auto",
+        runtime: str = AUTO,
     ) -> AdaptedEncoder:
         """Return the encoder of a folder, or of an adapt run by its name.
 
@@ -92,7 +93,7 @@ class AdaptedEncoder(Encoder):
                 about.base.name,
                 weights=below,
                 device=device,
-                runtime=runtime,
+                runtime=about.base.runtime or AUTO if runtime == AUTO else runtime,
                 precision=about.base.precision,
             )
         except RecursionError as error:

@@ -22,17 +22,22 @@ Embeddings = npt.NDArray[np.float32]
 
 
 class Fingerprint(Value):
-    """What makes two encoders the same one: equal fingerprints give comparable embeddings."""
+    """What makes two encoders the same one: equal fingerprints give comparable embeddings.
+
+    ``runtime`` is named where its rounding is unlike that of the first runtime of a precision.
+    """
 
     name: str
     weights_sha256: str
     preprocessing: str
     dim: int
     precision: str = "fp32"
+    runtime: str | None = None
 
     def __str__(self) -> str:
         precision = "" if self.precision == "fp32" else f" at {self.precision}"
-        return f"{self.name} {self.weights_sha256[:16]}{precision}"
+        runtime = f" by {self.runtime}" if self.runtime else ""
+        return f"{self.name} {self.weights_sha256[:16]}{precision}{runtime}"
 
 
 class UnknownWords(Value):

@@ -137,19 +137,33 @@ class IndexDescription(Value):
 
     def build_command(self, encoder: Encoder | None = None) -> str:
         """Return the command that builds this index again, by its own encoder or another."""
+        made_by = encoder.fingerprint if encoder else self.encoder
         command = build_command(
             self.dataset_source,
-            encoder.name if encoder else self.encoder.name,
+            made_by.name,
             encoder.weights_folder if encoder else self.encoder_weights,
+            precision=made_by.precision,
+            runtime=made_by.runtime,
         )
         return f"{command} --name {shlex.quote(self.name)}"
 
 
-def build_command(source: str, encoder: str, weights: Path | str | None = None) -> str:
+def build_command(
+    source: str,
+    encoder: str,
+    weights: Path | str | None = None,
+    *,
+    precision: str | None = None,
+    runtime: str | None = None,
+) -> str:
     """Return the command that indexes a dataset with an encoder under the usual name."""
     command = f"medx retrieve build --dataset {shlex.quote(source)}"
     command = f"{command} --encoder {shlex.quote(encoder)}"
-    return f"{command} --weights {shlex.quote(str(weights))}" if weights else command
+    if weights:
+        command = f"{command} --weights {shlex.quote(str(weights))}"
+    if runtime:
+        command = f"{command} --runtime {runtime}"
+    return f"{command} --precision {precision}" if precision not in (None, "fp32") else command
 
 
 def load_description(index_dir: Path) -> IndexDescription:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from medx.core.errors import InputError
 from medx.core.images import Pixels
 from retrieval.encoders.base import Encoder, Fingerprint
+from retrieval.encoders.runtimes import RUNTIMES
 from retrieval.encoders.runtimes.exported_files import TOKENIZER_FILE, load_export, tower_file
 from retrieval.encoders.runtimes.sessions import Run, open_onnx, open_openvino
 from retrieval.encoders.runtimes.text_steps import open_tokenizer
@@ -48,8 +49,14 @@ class ExportedEncoder(Encoder):
 
     @property
     def fingerprint(self) -> Fingerprint:
-        """That of the original; at a lower precision one of its own."""
-        return self.description.encoder.model_copy(update={"precision": self.precision})
+        """That of the original; at a lower precision one of its own.
+
+        OpenVINO's bf16 is as far from torch's as either is from fp32.
+        """
+        first = next(name for name, known in RUNTIMES.items() if self.precision in known)
+        own = None if self.precision == "fp32" or self.runtime == first else self.runtime
+        changes = {"precision": self.precision, "runtime": own}
+        return self.description.encoder.model_copy(update=changes)
 
     def shrink(self, image: Pixels) -> Pixels:
         """Return the image at the size of the model's input."""

@@ -52,12 +52,17 @@ def query_runtime(config: GalleryConfig, made_by: Fingerprint) -> str:
     That is ONNX Runtime where the encoder has been exported: it spares the start of torch.
     """
     precision = made_by.precision
-    if config.runtime != AUTO or config.device not in CPU_DEVICES:
-        return config.runtime
+    if config.runtime != AUTO or config.device not in CPU_DEVICES or made_by.runtime:
+        return bulk_runtime(config, made_by)
     if precision not in RUNTIMES["onnx"] or importlib.util.find_spec("onnxruntime") is None:
         return AUTO
     folder = find_export_dir(made_by.name, config.weights)
     return "onnx" if folder is not None and is_ready(folder, precision) else AUTO
+
+
+def bulk_runtime(config: GalleryConfig, made_by: Fingerprint) -> str:
+    """Return the runtime for many images, the one asked for or the only one that will do."""
+    return made_by.runtime or AUTO if config.runtime == AUTO else config.runtime
 
 
 def load_at_runtime(

@@ -271,11 +271,15 @@ def test_the_command_that_builds_again_can_be_typed(tmp_path):
     description = make_index(4).description.model_copy(
         update={
             "encoder": Fingerprint(
-                name="adapted:my run; x", weights_sha256="", preprocessing="", dim=8
+                name="adapted:my run; x",
+                weights_sha256="",
+                preprocessing="",
+                dim=8,
+                precision="int8",
             )
         }
     )
-    assert "--encoder 'adapted:my run; x' --name" in description.build_command()
+    assert "--encoder 'adapted:my run; x' --precision int8 --name" in description.build_command()
 
 
 @pytest.mark.parametrize("column", ["id", "split", "label", "group"])

@@ -8,10 +8,11 @@ import pytest
 from test_retrieval.tiny_biomedclip import TEXTS
 
 from medx.core.errors import InputError, UnknownNameError, WeightsUnavailableError
+from retrieval.config import GalleryConfig
 from retrieval.encoders.load import choose_encoder, load_encoder
 from retrieval.encoders.runtimes.exported_encoder import ExportedEncoder
 from retrieval.encoders.runtimes.fidelity_check import stored_fidelity
-from retrieval.encoders.runtimes.load import resolve_runtime
+from retrieval.encoders.runtimes.load import query_runtime, resolve_runtime
 from retrieval.encoders.runtimes.sources import find_export_dir
 
 
@@ -49,7 +50,9 @@ def test_lower_precision_is_another_encoder_close_by(
     except InputError as error:
         pytest.skip(str(error))
     assert encoder.fingerprint != original.fingerprint
-    assert str(encoder.fingerprint).endswith(f" at {precision}")
+    own = " by openvino" if runtime == "openvino" else ""
+    assert str(encoder.fingerprint).endswith(f" at {precision}{own}")
+    assert query_runtime(GalleryConfig(weights=tiny), encoder.fingerprint) in (runtime, "auto")
     found, wanted = encoder.embed_images(images), original.embed_images(images)
     assert np.sum(found * wanted, axis=1).min() > 0.99
     assert not np.array_equal(found, wanted)
