@@ -9,7 +9,7 @@ from medx.core.runs import now
 from reportgen.agreement.check import check_agreement
 from reportgen.agreement.guards import check_text, cited_items, refuse
 from reportgen.agreement.results import ReportWarning, WarningKind
-from reportgen.contract import read_answer
+from reportgen.contract import Answer, read_answer
 from reportgen.engines.base import Generation
 from reportgen.engines.choose import ChosenEngine
 from reportgen.item import ReportItem
@@ -47,7 +47,7 @@ def make_report(job: Job, answer: Generation | MedxError, chosen: ChosenEngine) 
     if isinstance(answer, MedxError):
         raise answer
     evidence = job.item.evidence
-    read = read_answer(answer.text, job.strategy, evidence, schema=job.request.schema)
+    read = _read(answer, job)
     unlike = refuse(evidence)
     prompt = job.request.prompt.text
     warnings = check_text(read.text, evidence, cut_off=answer.cut_off, prompt=prompt)
@@ -75,3 +75,15 @@ def make_report(job: Job, answer: Generation | MedxError, chosen: ChosenEngine) 
             "created": now(),
         }
     )
+
+
+def _read(answer: Generation, job: Job) -> Answer:
+    request = job.request
+    try:
+        return read_answer(answer.text, job.strategy, request.evidence, schema=request.schema)
+    except EngineError as error:
+        if not answer.cut_off:
+            raise
+        raise EngineError(
+            "the answer was cut off in the middle of its JSON", hint="raise --max-new-tokens"
+        ) from error

@@ -41,6 +41,7 @@ class ReportRun:
     shown: list[Shown] = field(default_factory=list)
     dataset: str = ""
     synthetic: bool = False
+    hint: str | None = None
     prepared: bool = False
     stale: int = 0
     written: int = 0
@@ -143,7 +144,9 @@ class ReportRun:
         return row_of(report, job.path, resumed=resumed)
 
     def _fail(self, job: Job, error: MedxError) -> None:
-        warn(f"no report for {job.name}: {error}")
+        way_out = f" ({error.hint})" if error.hint else ""
+        warn(f"no report for {job.name}: {error}{way_out}")
+        self.hint = self.hint or error.hint
         image_id, strategy = job.item.evidence.image_id, job.strategy.name
         self.failures.append(Failure(image_id=image_id, strategy=strategy, reason=str(error)))
         self._remove(job.path)
@@ -182,7 +185,9 @@ class ReportRun:
     def _nothing(self) -> MedxError:
         if self.failures:
             first = self.failures[0].reason
-            return EngineError(f"all {len(self.failures)} reports failed, first: {first}")
+            return EngineError(
+                f"all {len(self.failures)} reports failed, first: {first}", hint=self.hint
+            )
         if self.refused:
             return InputError(
                 f"no report was written: {self.refused[0].reason}",

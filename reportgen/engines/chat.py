@@ -32,16 +32,21 @@ class Family:
         system_turn: Whether the system prompt is sent.
         image_first: Whether the image stands before the text.
         thinking_tokens: Tokens that thinking may take on top of the answer.
+        view: Side of the square that the model makes of every image; None: not known.
     """
 
     name: str
     system_turn: bool
     image_first: bool
     thinking_tokens: int
+    view: int | None = None
 
 
-V1 = Family(name="medgemma-1", system_turn=True, image_first=False, thinking_tokens=0)
-V1_5 = Family(name="medgemma-1.5", system_turn=False, image_first=True, thinking_tokens=1500)
+_VIEW = 896
+V1 = Family(name="medgemma-1", system_turn=True, image_first=False, thinking_tokens=0, view=_VIEW)
+V1_5 = Family(
+    name="medgemma-1.5", system_turn=False, image_first=True, thinking_tokens=1500, view=_VIEW
+)
 
 
 def family_of(model: str, folder: Path) -> Family:

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import httpx2
 from pydantic import ValidationError
 
-from medx.core.errors import EngineError
+from medx.core.errors import EngineError, InputError
 from reportgen.control_tokens import plain_line
 from reportgen.engines.openai_address import KEY_VARIABLES, Address, Key
 
@@ -97,19 +97,29 @@ class Link:
     on_retry: Callable[[str], None]
 
     def client(self, connections: int) -> httpx2.AsyncClient:
-        """Return a client, to be closed; no proxy gets what is meant for this machine."""
+        """Return a client, to be closed; no proxy gets what is meant for this machine.
+
+        Raises:
+            InputError: When the environment names a proxy or certificates that cannot be used.
+        """
         headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
         if self.key is not None:
             headers["Authorization"] = f"Bearer {self.key.value}"
-        return httpx2.AsyncClient(
-            headers=headers,
-            # Loading certificates takes longer than a short answer of a server on this machine.
-            verify=self.address.is_encrypted or not self.address.is_local,
-            timeout=httpx2.Timeout(None, connect=min(CONNECT_TIMEOUT, self.timeout)),
-            limits=httpx2.Limits(max_connections=connections),
-            trust_env=not self.address.is_local,
-            follow_redirects=False,
-        )
+        try:
+            return httpx2.AsyncClient(
+                headers=headers,
+                # Loading certificates takes longer than a short answer of this machine's server.
+                verify=self.address.is_encrypted or not self.address.is_local,
+                timeout=httpx2.Timeout(None, connect=min(CONNECT_TIMEOUT, self.timeout)),
+                limits=httpx2.Limits(max_connections=connections),
+                trust_env=not self.address.is_local,
+                follow_redirects=False,
+            )
+        except (ImportError, ValueError, OSError) as error:
+            raise InputError(
+                f"no way to {self.address.host}: {plain_line(str(error))}",
+                hint="look at HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and SSL_CERT_FILE",
+            ) from error
 
     async def exchange(
         self,
@@ -158,6 +168,8 @@ class Link:
                 f"no complete answer from {self.address.base_url} in {self.timeout:g} s",
                 hint="raise --timeout, or lower --concurrency",
             ) from error
+        except httpx2.InvalidURL as error:
+            raise EngineError(f"{self.address.base_url} is no address: {error}") from error
         except httpx2.HTTPError as error:
             reason = plain_line(str(error)) or type(error).__name__
             raise _Passing(

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import re
-import zlib
 from typing import Any
 
+import numpy as np
 from PIL import Image as PILImage
 from pydantic import BaseModel, Field
 
 from medx.core.errors import EngineError
 from medx.core.images import Pixels
 from medx.core.pages import data_uri
-from medx.core.pictures import encode
 from reportgen.control_tokens import plain_line
 from reportgen.engines.base import Generation, GenerationRequest
 from reportgen.engines.chat import THOUGHT_CLOSE, THOUGHT_OPEN, Family, build_messages
+from reportgen.engines.png import encode_png
 
-#: Longest side of a picture that is sent; MedGemma itself looks at 896.
+#: Longest side of a picture that is sent.
 LONGEST_SIDE = 2048
+
+#: What servers write when they gave up in the middle (vLLM, SGLang).
+_BROKEN_OFF = ("abort", "error")
 
 _NO_NAME = re.compile(r"[^A-Za-z0-9_-]+")
 _THINKING = "the model was still thinking when its tokens ran out"
@@ -78,7 +81,7 @@ def build_body(
         family,
         system=request.prompt.system,
         text=request.prompt.text,
-        image=_shrink(request.pixels),
+        image=_shrink(request.pixels, family),
     )
     body: dict[str, Any] = {
         "model": model,
@@ -111,6 +114,8 @@ def read_generation(completion: Completion, family: Family) -> Generation:
         raise EngineError(f"the model refused: {plain_line(message.refusal, 200)}")
     if choice.finish_reason == "content_filter":
         raise EngineError("the server's content filter stopped the answer")
+    if choice.finish_reason in _BROKEN_OFF:
+        raise EngineError(f"the server broke the answer off ({choice.finish_reason})")
     cut_off = choice.finish_reason == "length"
     text = strip_thoughts(message.content or "", family)
     if not text:
@@ -144,11 +149,19 @@ def strip_thoughts(text: str, family: Family) -> str:
     return answer
 
 
-def _shrink(pixels: Pixels) -> PILImage.Image:
+def _shrink(pixels: Pixels, family: Family) -> PILImage.Image:
+    """Return a picture no larger than allowed, its shorter side no longer than the model's view.
+
+    The server makes it square, as a processor on this machine does.
+    """
     image = PILImage.fromarray(pixels)
-    if max(image.size) > LONGEST_SIDE:
-        image.thumbnail((LONGEST_SIDE, LONGEST_SIDE), PILImage.Resampling.BILINEAR)
-    return image
+    factor = min(1.0, LONGEST_SIDE / max(image.size))
+    if family.view is not None:
+        factor = min(factor, family.view / min(image.size))
+    if factor == 1.0:
+        return image
+    width, height = (max(1, round(side * factor)) for side in image.size)
+    return image.resize((width, height), PILImage.Resampling.BILINEAR)
 
 
 def _for_server(message: dict[str, Any]) -> dict[str, Any]:
@@ -165,5 +178,4 @@ def _for_server(message: dict[str, Any]) -> dict[str, Any]:
 
 
 def _data_url(image: PILImage.Image) -> str:
-    # Faster than zlib's default, and radiographs, which are noise to it, come out smaller.
-    return data_uri(encode(image, compress_level=1, compress_type=zlib.Z_RLE))
+    return data_uri(encode_png(np.asarray(image)))

@@ -126,12 +126,42 @@ def test_pixels_arrive_as_they_are(shape, make_engine, make_request):
     np.testing.assert_array_equal(picture(server.bodies[0]), pixels)
 
 
-def test_a_large_picture_is_shrunk_in_its_proportions(make_engine, make_request):
+@pytest.mark.parametrize(
+    ("model", "shape", "sent"),
+    [
+        ("qwen", (4096, 2048), (2048, 1024)),
+        ("qwen", (1000, 1500), (1000, 1500)),
+        (OLD, (4096, 2048), (1792, 896)),
+        (NEW, (1000, 1500), (896, 1344)),
+        (NEW, (4000, 1), (2048, 1)),
+    ],
+)
+def test_a_large_picture_is_shrunk_to_what_the_model_sees(
+    model, shape, sent, make_engine, make_request
+):
+    with FaultServer(models=models(model)) as server:
+        make_engine(server).generate(make_request(pixels=np.full(shape, 7, np.uint8)))
+    found = picture(server.bodies[0])
+    assert found.shape == sent
+    assert np.unique(found).tolist() == [7]
+
+
+def test_a_medgemma_sees_of_a_shrunk_picture_what_it_sees_of_the_whole(make_engine, make_request):
+    ramp = np.add.outer(np.arange(1600), np.arange(2000)) * 255 // 3600
+    pixels = (ramp * np.random.default_rng(0).uniform(0.8, 1, ramp.shape)).astype(np.uint8)
     with FaultServer() as server:
-        make_engine(server).generate(make_request(pixels=np.full((4096, 2048), 7, np.uint8)))
-    sent = picture(server.bodies[0])
-    assert sent.shape == (2048, 1024)
-    assert np.unique(sent).tolist() == [7]
+        make_engine(server).generate(make_request(pixels=pixels))
+    seen, whole = (
+        np.asarray(PILImage.fromarray(p).resize((896, 896), PILImage.Resampling.BILINEAR), int)
+        for p in (picture(server.bodies[0]), pixels)
+    )
+    assert np.abs(seen - whole).mean() < 2  # of 255; the noise alone has a mean of 12
+
+
+def test_an_answer_that_the_server_broke_off_is_none(make_engine, make_request):
+    with FaultServer(say(finish="abort")) as server:
+        with pytest.raises(EngineError, match="broke the answer off"):
+            make_engine(server).generate(make_request())
 
 
 def test_control_tokens_of_foreign_text_do_not_reach_the_server(
@@ -268,6 +298,19 @@ def test_offline_allows_this_machine_and_no_other(make_engine, monkeypatch):
         assert make_engine(server).model == MODEL
     with pytest.raises(InputError, match=r"offline: reports\.example is not this machine"):
         OpenAIEngine(ReportConfig(base_url="https://reports.example/v1"))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("ALL_PROXY", "ftp://127.0.0.1:9"), ("SSL_CERT_FILE", "/nowhere/certificates.pem")],
+)
+def test_an_environment_that_bars_the_way_is_told(name, value, monkeypatch):
+    for variable in ("MEDX_OFFLINE", "HF_HUB_OFFLINE"):
+        monkeypatch.delenv(variable)
+    monkeypatch.setenv(name, value)
+    with pytest.raises(InputError, match=r"no way to reports\.example") as caught:
+        OpenAIEngine(ReportConfig(base_url="https://reports.example/v1"))
+    assert name in caught.value.hint
 
 
 @pytest.fixture

@@ -122,7 +122,7 @@ def test_ctrl_c_keeps_what_is_done_and_waits_for_nobody(report, tmp_path, capfd)
         """Wait until two reports are on disk, then press Ctrl-C."""
         folder = tmp_path / "run" / "reports"
         while not written.wait(0.01):
-            if folder.is_dir() and len(list(folder.glob("*.json"))) == 2:
+            if folder.is_dir() and len(list(folder.glob("[!.]*.json"))) == 2:
                 written.set()
         signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
         hang(handler, body)
@@ -155,12 +155,17 @@ def test_the_key_is_sent_and_never_written(report, tmp_path, capfd, monkeypatch)
     assert "asking again: the server answered 503: bad key [key]" in " ".join(err.split())
 
 
-def test_answers_in_json_are_read_against_the_schema(make_engine, make_items, strategies, tmp_path):
+def test_answers_in_json_are_read_against_the_schema(
+    make_engine, make_items, strategies, tmp_path, capfd
+):
     answer = json.dumps({"findings": "Clear lungs [P1].", "impression": "Normal."})
-    with FaultServer(say(answer), say(f"```json\n{answer}\n```"), say(GOOD)) as server:
+    cut = say(answer[:30], finish="length")
+    with FaultServer(say(answer), say(f"```json\n{answer}\n```"), say(GOOD), cut) as server:
         chosen = ChosenEngine(engine=make_engine(server, concurrency=1), reason="a test")
-        result = generate_reports(make_items(3), [strategies["concise"]], chosen, tmp_path)
+        result = generate_reports(make_items(4), [strategies["concise"]], chosen, tmp_path)
     assert [row.image_id for row in result.reports] == ["case-0", "case-1"]
-    assert [failure.image_id for failure in result.failures] == ["case-2"]
+    assert [failure.image_id for failure in result.failures] == ["case-2", "case-3"]
+    assert "cut off in the middle of its JSON" in result.failures[1].reason
+    assert "(raise --max-new-tokens)" in " ".join(capfd.readouterr().err.split())
     sent = server.bodies[0]["response_format"]["json_schema"]["schema"]
     assert sorted(sent["properties"]) == ["findings", "impression"]
