@@ -35,7 +35,7 @@ def find_in(dataset):
     return find_near_duplicates(scan_dataset(dataset), dataset.read)
 
 
-@pytest.mark.parametrize("change", [as_jpeg, as_small, as_bright, as_colour])
+@pytest.mark.parametrize("change", [as_jpeg, as_small, as_bright, as_colour, np.fliplr])
 def test_changed_copies_are_found_and_nothing_else(tmp_path, change):
     images = clean_images(60)
     images[50] = (images[50][0], change(images[3][1]))

@@ -71,9 +71,10 @@ def _find_near(scan: Scan, dataset: Dataset) -> Iterator[Finding]:
     found = find_near_duplicates(scan, dataset.read)
     within: list[Instance] = []
     across: list[Instance] = []
-    for first, second, correlation, moved in found.pairs:
+    for first, second, correlation, moved, mirrored in found.pairs:
         pair = (scan.records[first], scan.records[second])
-        how = f"correlation {correlation:.3f}{' once aligned' if moved else ''}"
+        once = " once aligned" if moved else " once mirrored" if mirrored else ""
+        how = f"correlation {correlation:.3f}{once}"
         instance = Instance(
             ids=[record.id for record in pair],
             detail=f"{', '.join(named_splits(pair)) or NO_SPLIT}; {how}",

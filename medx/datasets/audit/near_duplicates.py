@@ -1,4 +1,4 @@
-"""The same picture saved again: recompressed, resized, brightened, or moved, cropped and turned.
+"""The same picture saved again: recompressed, resized, brightened, moved, turned or mirrored.
 
 Two searches propose pairs, and neither compares everything with everything: perceptual hashes that
 differ in a few bits, and the nearest embeddings. A pair is confirmed by the correlation of its
@@ -44,12 +44,14 @@ class Pair(NamedTuple):
         second: The later row.
         correlation: Of the thumbnails, 0 to 1.
         moved: Whether one had to be laid over the other.
+        mirrored: Whether one is the mirror image of the other.
     """
 
     first: int
     second: int
     correlation: float
     moved: bool
+    mirrored: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +106,7 @@ def _representatives(scan: Scan) -> Rows:
 def _find_pairs(
     scan: Scan, rows: Rows, hashes: Pixels, read: Callable[[Record], Image]
 ) -> Iterator[Pair]:
-    """Yield pairs of ``rows``: those alike as they lie, then those alike once aligned."""
+    """Yield pairs of ``rows``: those alike as they lie, once aligned, then once mirrored."""
     thumbnails = scan.thumbnails[rows]
     mean = _mean_image(thumbnails)
     for first, second in find_alike(hashes):
@@ -115,12 +117,20 @@ def _find_pairs(
         yield from _alike_in_place(scan, part.first, part.second, mean)
     for pair in find_moved(candidates, scan, mean.reshape(thumbnails[0].shape), read):
         yield _pair(*pair, moved=True)
+    flipped = find_neighbours(thumbnails, mirrored=True).of_rows(rows)
+    for start in range(0, len(flipped.first), _BATCH):
+        part = flipped.where(slice(start, start + _BATCH))
+        for found in _alike_in_place(scan, part.first, part.second, mean, mirrored=True):
+            yield found._replace(mirrored=True)
 
 
-def _alike_in_place(scan: Scan, first: Rows, second: Rows, mean: Floats) -> Iterator[Pair]:
+def _alike_in_place(
+    scan: Scan, first: Rows, second: Rows, mean: Floats, *, mirrored: bool = False
+) -> Iterator[Pair]:
     """Yield pairs whose thumbnails correlate, less what images have in common."""
-    a, b = (_residuals(scan.thumbnails[rows], mean) for rows in (first, second))
-    similar = np.einsum("nd,nd->n", a, b)
+    seen = scan.thumbnails[first]
+    a = _residuals(seen[:, :, ::-1] if mirrored else seen, mean)
+    similar = np.einsum("nd,nd->n", a, _residuals(scan.thumbnails[second], mean))
     for i in np.flatnonzero(similar >= LEAST_CORRELATION):
         yield _pair(int(first[i]), int(second[i]), float(min(similar[i], 1.0)), moved=False)
 

@@ -86,11 +86,12 @@ class ThumbnailEmbedding:
         return np.asarray(_unit(vectors), np.float32)
 
 
-def find_neighbours(thumbnails: Pixels) -> Candidates:
-    """Return the nearest few images of every image, as it is and shifted.
+def find_neighbours(thumbnails: Pixels, *, mirrored: bool = False) -> Candidates:
+    """Return the nearest few images of every image, as it is and shifted, or of its mirror image.
 
     Args:
         thumbnails: ``uint8`` ``(N, 32, 32)``, two at least.
+        mirrored: Look for the mirror image alone, as it is.
     """
     embedding = ThumbnailEmbedding(thumbnails)
     starts = range(0, len(thumbnails), _BATCH)
@@ -99,7 +100,9 @@ def find_neighbours(thumbnails: Pixels) -> Candidates:
     found = []
     for start in track(starts, "comparing embeddings"):
         batch = thumbnails[start : start + _BATCH].astype(np.float32)
-        for number, (right, down) in enumerate(SHIFTS):
+        if mirrored:
+            batch = batch[:, :, ::-1]
+        for number, (right, down) in enumerate(SHIFTS[:1] if mirrored else SHIFTS):
             by = (0.0, down * batch.shape[1], right * batch.shape[2])
             moved = shift(batch, by, order=1, mode="nearest")
             found.append(_search(index, embedding.embed(moved), start, number))
