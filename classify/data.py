@@ -11,9 +11,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from medx.core.console import warn
+from medx.core.console import note, warn
 from medx.core.errors import InputError, MedxError
 from medx.core.images import Pixels
+from medx.core.words import many
 from medx.datasets.manifest import Dataset, Record
 
 
@@ -75,6 +76,17 @@ def check_labels(dataset: Dataset) -> None:
     dataset.targets()
 
 
+def labelled(part: Dataset) -> Dataset:
+    """Return the records that have a label, and say how many have none; all when none has."""
+    kept = part.where(lambda record: record.label is not None)
+    if not kept.records or len(kept) == len(part):
+        return part
+    split = part.records[0].split or "all"
+    without = many(len(part) - len(kept), "image")
+    note(f"left out of {split}, for want of a label: {without} of {len(part)}")
+    return kept
+
+
 def training_splits(dataset: Dataset, *, limit: int | None = None) -> tuple[Dataset, Dataset]:
     """Return train and val, checked: both labelled, both with two classes or more.
 
@@ -91,7 +103,7 @@ def training_splits(dataset: Dataset, *, limit: int | None = None) -> tuple[Data
             hint="training learns from train and selects on val; make them with: "
             f"medx data split {shlex.quote(dataset.location)}{kept}{force}",
         )
-    parts = tuple(dataset.split(name, limit=limit) for name in ("train", "val"))
+    parts = tuple(labelled(dataset.split(name, limit=limit)) for name in ("train", "val"))
     for name, part in zip(("train", "val"), parts, strict=True):
         check_labels(part)
         found = {record.label for record in part.records}

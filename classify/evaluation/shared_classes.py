@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from medx.core.errors import InputError
+from medx.core.words import many
 from medx.datasets.label_map import read_label_map
 from medx.datasets.manifest import Dataset
 
@@ -22,12 +23,14 @@ class SharedClasses:
         shared: Indices of the classes that both have.
         absent: Names of the classifier's classes that the dataset lacks.
         left_out: Classes that the classifier does not know → their images.
+        unlabelled: How many images were left out because they have no label.
     """
 
     part: Dataset
     shared: tuple[int, ...]
     absent: tuple[str, ...]
     left_out: dict[str, int]
+    unlabelled: int = 0
 
     def notes(self) -> list[str]:
         """Return what to tell whoever reads the figures."""
@@ -41,6 +44,8 @@ class SharedClasses:
         if self.left_out:
             counted = ", ".join(f"{name} ({n} images)" for name, n in self.left_out.items())
             found.append(f"left out, since the classifier does not know them: {counted}")
+        if self.unlabelled:
+            found.append(f"left out, for want of a label: {many(self.unlabelled, 'image')}")
         return found
 
 
@@ -52,7 +57,7 @@ def share_classes(part: Dataset, classes: Sequence[str]) -> SharedClasses:
         classes: The classifier's.
 
     Raises:
-        InputError: When a label is missing or there are several, or no class is shared.
+        InputError: When no image has a label, one has several, or no class is shared.
     """
     counted = Counter(record.label for record in part.records)
     several = next((label for label in counted if label and "|" in label), None)
@@ -60,11 +65,7 @@ def share_classes(part: Dataset, classes: Sequence[str]) -> SharedClasses:
         raise InputError(f"{part.name} has images with several labels (such as {several!r})")
     if set(counted) == {None}:
         raise InputError(f"no image of {part.name} in this split has a label")
-    if counted[None]:
-        raise InputError(
-            f"{counted[None]} of {len(part)} images of {part.name} have no label",
-            hint="evaluate on a split in which every image has one",
-        )
+    named = {label: n for label, n in counted.items() if label is not None}
     known = [name for name in classes if name in part.classes]
     if not any(counted[name] for name in known):
         raise InputError(
@@ -77,7 +78,8 @@ def share_classes(part: Dataset, classes: Sequence[str]) -> SharedClasses:
         part=replace(part, records=kept, classes=tuple(classes)),
         shared=tuple(i for i, name in enumerate(classes) if name in known),
         absent=tuple(name for name in classes if name not in known),
-        left_out={str(k): n for k, n in sorted(counted.items(), key=str) if k not in known},
+        left_out={k: n for k, n in sorted(named.items()) if k not in known},
+        unlabelled=counted[None],
     )
 
 

@@ -24,6 +24,7 @@ import yaml
 from medx.core.errors import DataUnavailableError, InputError
 from medx.core.files import atomic_path, write_text
 from medx.core.images import Image, image_from_array, read_image
+from medx.datasets.class_order import order_classes
 from medx.datasets.manifest import Box, Dataset, Record
 from medx.datasets.npz import NpzImages
 
@@ -81,12 +82,12 @@ def load_manifest(folder: Path) -> Dataset:
     if repeated:
         raise InputError(f"{path} repeats the id {repeated[0]!r}", hint="ids must be unique")
     about = _read_about(folder / ABOUT_FILE)
-    labels = sorted({r.label for r in records if r.label})
+    labels = order_classes(r.label for r in records if r.label)
     root = _read_root(about, folder)
     return Dataset(
         name=str(about.get("name", folder.name)),
         records=records,
-        classes=_read_classes(about, folder) or tuple(labels),
+        classes=_read_classes(about, folder) or labels,
         location=str(folder),
         reader=file_reader(root),
         root=root,

@@ -76,6 +76,16 @@ def test_an_unlabelled_split_is_refused(two_class):
         training_splits(dataset)
 
 
+def test_images_without_a_label_are_left_out_of_training_and_counted(two_class, capsys):
+    dataset = load_manifest(two_class)
+    first = dataset.split("train").records[0].id
+    partly = relabelled(dataset, lambda r: None if r.id == first else r.label)
+    train, val = training_splits(partly)
+    assert train.records == partly.split("train").records[1:]
+    assert val.records == partly.split("val").records
+    assert "left out of train, for want of a label: 1 image of" in capsys.readouterr().err
+
+
 def test_a_missing_split_is_named(two_class):
     dataset = load_manifest(two_class).split("train")
     with pytest.raises(InputError, match="has no val split") as raised:

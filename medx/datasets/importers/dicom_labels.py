@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from medx.core.errors import InputError
+from medx.datasets.class_order import order_classes
 from medx.datasets.importers.sheets import read_sheet
 
 FILE = "file"
@@ -34,9 +35,8 @@ class DicomLabels:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The classes in it, by name."""
-        parts = {part for label in self.labels.values() for part in label.split("|")}
-        return tuple(sorted(parts))
+        """The classes in it; of two the second is the positive one."""
+        return order_classes(part for label in self.labels.values() for part in label.split("|"))
 
     def label_of(self, header: Any, path: str) -> str | None:
         """Return the label of a file, or None when the sheet has none.

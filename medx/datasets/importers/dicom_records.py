@@ -77,10 +77,17 @@ def has_preamble(path: Path) -> bool:
 
 
 def why_no_image(header: Any) -> str | None:
-    """Return the kind of a DICOM object that is not an image, or None for an image."""
+    """Return the kind of a DICOM object that is not an image, or None for an image.
+
+    Raises:
+        ValueError: When it says nothing of what it is.
+    """
     meta = getattr(header, "file_meta", {})
-    if _FOLDER_CLASS in {meta.get("MediaStorageSOPClassUID"), header.get("SOPClassUID")}:
+    classes = {meta.get("MediaStorageSOPClassUID"), header.get("SOPClassUID")}
+    if _FOLDER_CLASS in classes:
         return "DICOMDIR"
+    if not (any(classes) or header.get("Modality")):
+        raise ValueError("neither class nor modality")
     kind = _code(header, "Modality") or "other DICOM"
     if kind in NO_IMAGES:
         return kind

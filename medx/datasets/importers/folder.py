@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from medx.core.errors import InputError
 from medx.core.images import IMAGE_SUFFIXES
+from medx.datasets.class_order import order_classes
 from medx.datasets.importers.base import (
     Imported,
     ImportOptions,
@@ -45,7 +46,7 @@ def import_folder(source: Path, options: ImportOptions) -> Imported:
         name=root.resolve().name,
         records=with_unique_ids(records),
         root=root,
-        classes=tuple(sorted({str(record.label) for record in records})),
+        classes=order_classes(str(record.label) for record in records),
         skipped=(*skipped, *((record.path, "in no class folder") for record in stray)),
     )
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from medx.core.errors import InputError, UnknownNameError
 from medx.core.pseudonyms import load_pseudonyms
 from medx.core.words import many
+from medx.datasets.class_order import order_classes
 from medx.datasets.importers.base import Imported, ImportOptions, Skipped, with_unique_ids
 from medx.datasets.importers.folder import SPLIT_NAMES
 from medx.datasets.importers.images import ImageFinder
@@ -83,7 +84,7 @@ def import_table(source: Path, options: ImportOptions) -> Imported:
         name=path.stem,
         records=with_unique_ids(records),
         root=root,
-        classes=tuple(sorted(labels)),
+        classes=order_classes(labels),
         skipped=tuple(skipped),
         notes=tuple(notes),
     )

@@ -39,12 +39,17 @@ def test_unknown_classes_are_left_out_and_counted():
         (("x", "y"), "has the classes x, y, but the classifier was trained on a, b"),
         (("a|b",), "several labels"),
         ((None, None), "has a label"),
-        (("a", None), "1 of 2 images of external have no label"),
     ],
 )
 def test_what_cannot_be_measured_is_said(labels, said):
     with pytest.raises(InputError, match=said.replace("|", r"\|")):
         share_classes(make_part(*labels, classes=("x", "y")), ("a", "b"))
+
+
+def test_images_without_a_label_are_left_out_and_counted():
+    found = share_classes(make_part("a", None, "b", None), ("a", "b"))
+    assert [record.label for record in found.part.records] == ["a", "b"]
+    assert found.notes() == ["left out, for want of a label: 2 images"]
 
 
 def test_a_map_turns_classes_into_known_ones():
