@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from queue import SimpleQueue
@@ -77,13 +78,15 @@ async def work_through(
     Work begins in the order of the positions. ``prepare`` runs in threads, ahead of ``work``, so
     that no place stands empty meanwhile.
     """
-    ready: asyncio.Queue[tuple[int, asyncio.Task[P]]] = asyncio.Queue(maxsize=concurrency)
+    ready: asyncio.Queue[tuple[int, asyncio.Future[P]]] = asyncio.Queue(maxsize=concurrency)
     left = count
+    # No more threads than cores, or the first would be done as late as the last.
+    pool = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="medx-bodies")
 
     async def feeder() -> None:
+        loop = asyncio.get_running_loop()
         for position in range(count):
-            task = asyncio.create_task(asyncio.to_thread(prepare, position))
-            await ready.put((position, task))
+            await ready.put((position, loop.run_in_executor(pool, prepare, position)))
 
     async def worker() -> None:
         nonlocal left
@@ -92,4 +95,7 @@ async def work_through(
             position, prepared = await ready.get()
             put((position, await work(await prepared)))
 
-    await asyncio.gather(feeder(), *(worker() for _ in range(concurrency)))
+    try:
+        await asyncio.gather(feeder(), *(worker() for _ in range(concurrency)))
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)

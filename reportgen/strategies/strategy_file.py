@@ -127,6 +127,10 @@ def _split(text: str, source: str) -> tuple[str, str, int]:
 
 def _read_front(front: str, source: str) -> _FrontMatter:
     try:
+        for event in yaml.parse(front, Loader=yaml.SafeLoader):
+            if isinstance(event, yaml.AliasEvent):  # few of them can stand for gigabytes
+                line = event.start_mark.line + 2
+                raise InputError(f"{source}, line {line}: *{event.anchor}: write it out")
         tree = yaml.compose(front, Loader=yaml.SafeLoader)
         values = yaml.safe_load(front)
     except yaml.MarkedYAMLError as error:

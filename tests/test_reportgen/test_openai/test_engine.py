@@ -160,8 +160,9 @@ def test_a_medgemma_sees_of_a_shrunk_picture_what_it_sees_of_the_whole(make_engi
 
 def test_an_answer_that_the_server_broke_off_is_none(make_engine, make_request):
     with FaultServer(say(finish="abort")) as server:
+        engine = make_engine(server)
         with pytest.raises(EngineError, match="broke the answer off"):
-            make_engine(server).generate(make_request())
+            engine.generate(make_request())
 
 
 def test_control_tokens_of_foreign_text_do_not_reach_the_server(

@@ -116,6 +116,13 @@ def test_an_error_is_told_with_its_line(old, new, line, reason):
     assert reason in str(error.value)
 
 
+#: Each line stands for nine times the one above.
+BOMB = "".join(
+    f"{name}: &{name} {{<<: [{', '.join([f'*{above}'] * 9)}]}}\n"
+    for above, name in zip("abcdefghijk", "bcdefghijkl", strict=True)
+)
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
@@ -123,7 +130,8 @@ def test_an_error_is_told_with_its_line(old, new, line, reason):
         ("name: x\n---\nbody", "line 1: a strategy begins"),
         ("---\nname: x\nsections: [{name: a}]\n---\n\n", "line 5: there is no prompt below"),
         ("---\n- a\n---\nbody", "the part between the --- lines"),
-        ("---\nname: &a [*a]\n---\nbody", "t.md"),
+        ("---\nname: &a [*a]\n---\nbody", "t.md, line 2: *a: write it out"),
+        (f"---\na: &a {{k: 1}}\n{BOMB}---\nbody", "t.md, line 3: *a: write it out"),
         ("---\n\x00\n---\nbody", "t.md: "),
     ],
 )
