@@ -15,7 +15,7 @@ _BEFORE = (
     "negated_before", "removed_before", "uncertain_before", "asked_before", "history_before",
     "alternative",
 )  # fmt: skip
-_AFTER = ("negated_after", "removed_after", "uncertain_after", "alternative")
+_AFTER = ("negated_after", "removed_after", "uncertain_after", "asked_after", "alternative")
 
 
 def judge(sentence: Sentence, target: Target) -> None:
@@ -24,6 +24,7 @@ def judge(sentence: Sentence, target: Target) -> None:
     after = [cue for cue in sentence.phrases if _holds_after(sentence, cue, target)]
     elsewhere = [cue for cue in sentence.phrases if _speaks_elsewhere(sentence, cue, target)]
     asked = [cue for cue in before if cue.has("asked_before", "history_before")] + elsewhere
+    asked += [cue for cue in after if cue.has("asked_after")]
     if asked:
         target.stated = False
         target.cues += [sentence.written(cue) for cue in asked]
@@ -76,7 +77,7 @@ def _backs(sentence: Sentence, cue: Phrase, target: Target) -> bool:
 def _deciding(before: list[Phrase], after: list[Phrase]) -> tuple[Status, Phrase] | None:
     """Return the status and its cue: what follows outweighs what precedes."""
     for cue in after:
-        if cue.has("negated_after", "removed_after"):
+        if not cue.has("uncertain_after", "alternative", "asked_after"):
             return Status.absent, cue
     for cue in after:
         return Status.uncertain, cue
@@ -99,13 +100,26 @@ def _holds_before(sentence: Sentence, cue: Phrase, target: Target) -> bool:
 
 
 def _holds_after(sentence: Sentence, cue: Phrase, target: Target) -> bool:
-    if cue.start < target.end or not cue.has(*_AFTER):
+    if cue.start < target.end or not (cue.has(*_AFTER) or _closes(sentence, cue)):
         return False
     if cue.has("removed_after") and target.finding is not Finding.support_devices:
         return False
     if _is_twofold(cue) and _leads(sentence, cue):
         return False
+    if _speaks_of_tip(sentence, cue, target):
+        return False
     return reaches_back(sentence, cue, target.end)
+
+
+def _speaks_of_tip(sentence: Sentence, cue: Phrase, target: Target) -> bool:
+    """Return True where the tip of a tube is not seen: the tube is there."""
+    near = sentence.words[max(0, target.start - 3) : cue.start]
+    return target.finding is Finding.support_devices and "tip" in near
+
+
+def _closes(sentence: Sentence, cue: Phrase) -> bool:
+    """Return True for the negation of "Effusion: no" and "effusion is not", with nothing after."""
+    return cue.has("negated_before") and cue.end == len(sentence.words)
 
 
 def _is_twofold(cue: Phrase) -> bool:

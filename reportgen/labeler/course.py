@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from reportgen.labeler.finding import UNSIDED, Change, Finding, Side, Status, Zone
+from reportgen.labeler.finding import PLACELESS, UNSIDED, Change, Finding, Side, Status, Zone
 from reportgen.labeler.phrases import Phrase
 from reportgen.labeler.sentence import Sentence, Target
 
 _ZONE_WORDS = 6
 #: What is uncertain after one of these is an explanation of it.
-_SIGNS = frozenset({Finding.lung_opacity, Finding.consolidation})
+SIGNS = frozenset({Finding.lung_opacity, Finding.consolidation})
 _BREAKS = (
     "contrast", "negated_before", "negated_after", "removed_before", "uncertain_before", "meaning",
     "uncertain_after", "asked_before", "history_before", "alternative",
@@ -58,11 +58,29 @@ def find_modifiers(sentence: Sentence, targets: Sequence[Target]) -> list[Modifi
             _add_named(sentence, target, found[target.start, target.end])
     for phrase in sentence.phrases:
         zone = zone_word(sentence, phrase)
-        if (phrase.has("side", "zone", "change") or zone) and not _denied(sentence, phrase, spans):
+        if (phrase.has("side", "zone", "change") or zone) and not _idle(sentence, phrase, spans):
             _give(sentence, phrase, zone, spans, found)
     _share_lists(sentence, targets, spans, found)
     _share_meanings(sentence, targets, spans, found)
-    return [found[t.start, t.end] for t in targets]
+    return [_without_place(found[t.start, t.end], t) for t in targets]
+
+
+def _without_place(own: Modifiers, target: Target) -> Modifiers:
+    return Modifiers(changes=own.changes) if target.finding in PLACELESS else own
+
+
+def _idle(sentence: Sentence, phrase: Phrase, spans: list[tuple[int, int]]) -> bool:
+    return _denied(sentence, phrase, spans) or _is_pronoun(sentence, phrase)
+
+
+def _is_pronoun(sentence: Sentence, phrase: Phrase) -> bool:
+    """Return True for "both" where no place follows: "collapse or both", "both in position"."""
+    if sentence.words[phrase.start : phrase.end] != ["both"]:
+        return False
+    last = phrase.end == len(sentence.words)
+    return last or any(
+        sentence.is_word(phrase.end, kind) for kind in ("prepositions", "coordination")
+    )
 
 
 def _add_named(sentence: Sentence, target: Target, own: Modifiers) -> None:
@@ -118,9 +136,10 @@ def _breaks(sentence: Sentence, position: int) -> bool:
 
 
 def _joins_modifiers(sentence: Sentence, position: int) -> bool:
-    """Return True for "and" in "right upper and left lower lobes"."""
+    """Return True for "and" in "right upper and left lower lobes", "large right and small left"."""
     before = any(p.end == position and _is_place(p) for p in sentence.phrases)
-    after = any(p.start == position + 1 and _is_place(p) for p in sentence.phrases)
+    follows = position + 1 + sentence.is_word(position + 1, "sizes")
+    after = any(p.start == follows and _is_place(p) for p in sentence.phrases)
     return before and after and sentence.is_word(position, "coordination")
 
 
@@ -216,9 +235,11 @@ def _share_meanings(
         earlier = [t for t in targets[:i] if found[t.start, t.end].placed and t.end <= target.start]
         if own.placed or not earlier:
             continue
-        means = _same_place(sentence, earlier[-1].end, target.start)
-        signs = [t for t in earlier if t.finding in _SIGNS or t.fixed]
-        if means:
+        means = _same_place(sentence, earlier[-1].end, target.start) or are_listed(
+            sentence, (earlier[-1].start, earlier[-1].end), (target.start, target.end)
+        )
+        signs = [t for t in earlier if t.finding in SIGNS or t.fixed]
+        if means and (target.finding not in UNSIDED or earlier[-1] in signs):
             own.share_place(found[earlier[-1].start, earlier[-1].end])
         elif signs and target.status is Status.uncertain:
             own.share_place(found[signs[-1].start, signs[-1].end])

@@ -61,10 +61,11 @@ class Change(str, Enum):
     unchanged = "unchanged"
 
 
-#: Findings that have no side of their own, or whose place a neighbour in a list does not share.
-UNSIDED = frozenset(
-    {Finding.no_finding, Finding.cardiomegaly, Finding.enlarged_cardiomediastinum, Finding.edema}
+#: Findings that have no place; with them, those that do not share that of a neighbour in a list.
+PLACELESS = frozenset(
+    {Finding.no_finding, Finding.cardiomegaly, Finding.enlarged_cardiomediastinum}
 )
+UNSIDED = PLACELESS | {Finding.edema}
 
 
 def joined(sides: set[Side]) -> Side | None:

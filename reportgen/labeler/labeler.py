@@ -10,7 +10,7 @@ from reportgen.labeler.finding import Change, Finding, Status, Zone, joined
 from reportgen.labeler.lexicon import load_lexicon
 from reportgen.labeler.mention import Mention
 from reportgen.labeler.passages import Passage, find_passages
-from reportgen.labeler.reference_back import add_to_last
+from reportgen.labeler.reference_back import add_to_last, place_like_last
 from reportgen.labeler.report_labels import ReportLabels, aggregate
 from reportgen.labeler.sentence import Sentence, Target, find_terms, read_sentence
 from reportgen.labeler.sentences import find_sentences
@@ -51,6 +51,7 @@ def _read(text: str) -> tuple[Mention, ...]:
             sentence = read_sentence(words, lexicon)
             found = _mentions(text, sentence, passage)
             if found:
+                found = place_like_last(sentence, found, mentions[last:])
                 last = len(mentions)
                 mentions += found
             else:

@@ -67,7 +67,12 @@ def load_lexicon() -> Lexicon:
         speller=speller,
         words={name: frozenset(map(speller.spell, group)) for name, group in classes.items()},
         structures={name: _structure(entry) for name, entry in data["structures"].items()},
-        sections={name: kind for kind, names in data["sections"].items() for name in names},
+        sections={
+            " ".join(name): kind
+            for kind, templates in data["sections"].items()
+            for template in templates
+            for name in expand(template)
+        },
     )
 
 

@@ -8,7 +8,8 @@ from functools import lru_cache
 
 from reportgen.labeler.lexicon import Lexicon
 
-_BLANK = re.compile(r"\n[ \t]*\n")
+#: A blank line, or a line that begins with a heading in capitals.
+_END = re.compile(r"\n[ \t]*(?:\n|(?=[A-Z][A-Z0-9 ,/()-]{2,60}:))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,8 @@ class Passage:
 def find_passages(text: str, lexicon: Lexicon) -> list[Passage]:
     """Cut ``text`` at known headings; of the headings themselves nothing is kept.
 
-    A paragraph without a heading after one about history, say, belongs to the report again.
+    After one about history, say, a paragraph without a heading belongs to the report again, and so
+    does what stands under an unknown heading in capitals.
     """
     passages, start, heading, kind = [], 0, "", "stated"
     for match in _headings(tuple(lexicon.sections)).finditer(text):
@@ -43,11 +45,15 @@ def find_passages(text: str, lexicon: Lexicon) -> list[Passage]:
 
 @lru_cache(maxsize=1)
 def _headings(names: tuple[str, ...]) -> re.Pattern[str]:
-    longest = sorted(names, key=len, reverse=True)
-    words = "|".join(r"[ \t]+".join(map(re.escape, name.split())) for name in longest)
+    rests: dict[str, list[str]] = {}  # by first word: trying every name at every word takes long
+    for name in sorted(names, key=len, reverse=True):
+        first, *rest = map(re.escape, name.split())
+        rests.setdefault(first, []).append("".join(rf"[ \t]+{word}" for word in rest))
+    words = "|".join(f"{first}(?:{'|'.join(rest)})" for first, rest in rests.items())
+    initials = "".join(sorted({first[0] for first in rests}))
     return re.compile(
-        rf"(?<![^\W_])(?P<name>{words})(?:[ \t]?\([^)\n]{{0,20}}\))?[*_\"']{{0,3}}[ \t]*"
-        r"(?::[*_]{0,2}|(?=\n|$))",
+        rf"(?<![^\W_])(?=[{initials}])(?P<name>{words})"
+        r"(?:[ \t]?\([^)\n]{0,20}\))?[*_\"']{0,3}[ \t]*(?::[*_]{0,2}|(?=\n|$))",
         re.I,
     )
 
@@ -67,8 +73,8 @@ def _cut(text: str, passage: Passage) -> list[Passage]:
     if passage.kind != "elsewhere":
         return [passage]
     body = re.compile(r"\S").search(text, passage.start, passage.end)
-    blank = _BLANK.search(text, body.start(), passage.end) if body else None
-    if blank is None:
+    end = _END.search(text, body.start(), passage.end) if body else None
+    if end is None:
         return [passage]
-    rest = Passage(blank.end(), passage.end, "", "stated")
-    return [Passage(passage.start, blank.start(), passage.heading, passage.kind), rest]
+    rest = Passage(end.end(), passage.end, "", "stated")
+    return [Passage(passage.start, end.start(), passage.heading, passage.kind), rest]

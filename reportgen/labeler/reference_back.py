@@ -1,16 +1,18 @@
-"""Course and place told of a finding in the next sentence: "It is larger now"."""
+"""What a sentence owes the one before: "It is larger now", "This may represent pneumonia"."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
-from reportgen.labeler.course import zone_word
-from reportgen.labeler.finding import Change, Side, Status, Zone, joined
+from reportgen.labeler.course import SIGNS, zone_word
+from reportgen.labeler.finding import PLACELESS, Change, Side, Status, Zone, joined
 from reportgen.labeler.mention import Mention
 from reportgen.labeler.sentence import Sentence
 
 _ONE = frozenset({"it", "this", "that"})
 _ALL = frozenset({"they", "these", "those", "both"})
+_EXPLAINED = frozenset({"appearance", "appearances", "differential"})
 _NOUNS = frozenset({"finding", "abnormality", "appearance"})
 
 
@@ -26,6 +28,30 @@ def add_to_last(sentence: Sentence, last: Sequence[Mention]) -> list[Mention]:
     if not told or not _refers(sentence):
         return list(last)
     return [_added(m, sentence) if i in told else m for i, m in enumerate(last)]
+
+
+def place_like_last(
+    sentence: Sentence, found: Sequence[Mention], last: Sequence[Mention]
+) -> list[Mention]:
+    """Return ``found``; what "this may be" gets the place of the opacity named before."""
+    signs = [m for m in last if m.finding in SIGNS and m.stated and (m.side or m.zones)]
+    signs = [m for m in signs if m.status is not Status.absent]
+    if not signs or not _explains(sentence):
+        return list(found)
+    place = {"side": signs[-1].side, "zones": signs[-1].zones}
+    return [m.model_copy(update=place) if _lacks_place(m) else m for m in found]
+
+
+def _explains(sentence: Sentence) -> bool:
+    """Return True when "this" begins a part of the sentence, or "appearances" the whole."""
+    words = sentence.words[1:] if sentence.words[0] == "the" else sentence.words
+    parts = [words[0] if words else "", *(b for a, b in pairwise(words) if a == ",")]
+    return parts[0] in _EXPLAINED or bool((_ONE | _ALL) & set(parts))
+
+
+def _lacks_place(mention: Mention) -> bool:
+    told = mention.stated and mention.status is not Status.absent
+    return told and not (mention.side or mention.zones or mention.finding in PLACELESS)
 
 
 def _refers(sentence: Sentence) -> bool:

@@ -12,6 +12,7 @@ _ABBREVIATIONS = frozenset(
 )
 _BULLET = re.compile(r"\s*(?:[-*•·–]|\d{1,2}[.)])\s")
 _SHORT_LINE = 60
+_OPENING = frozenset({"", " ", "\t", "\n", "(", "?"})
 #: No sentence of a report is longer; text without stops must not take time without end.
 MAX_WORDS = 100
 
@@ -41,10 +42,15 @@ def _ends_sentence(text: str, tokens: Sequence[Token], i: int) -> bool:
     if token.word in (";", "!", "{", "}"):
         return True
     if token.word == "?":
-        return not after.isalnum()
+        return not after.isalnum() and not _asks_ahead(text, token)
     if token.word != "." or before in _ABBREVIATIONS:
         return False
     return not after or not after.isalnum() or (after.isupper() and len(before) > 1)
+
+
+def _asks_ahead(text: str, token: Token) -> bool:
+    """Return True for the mark of "LLL ? consolidation", which stands before what it doubts."""
+    return text[max(0, token.start - 1) : token.start] in _OPENING
 
 
 def _starts_line(text: str, last: Token, token: Token) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reportgen.labeler.finding import Status
+from reportgen.labeler.finding import Finding, Status
 from reportgen.labeler.lexicon import Structure
 from reportgen.labeler.phrases import Phrase
 from reportgen.labeler.sentence import Sentence, Target
@@ -27,7 +27,17 @@ def find_states(sentence: Sentence) -> list[Target]:
             structure = sentence.lexicon.structures[name]
             state = _find_state(sentence, phrase, structure)
             targets += _read(sentence, phrase, state, structure) if state else []
-    return targets
+    return targets or _read_alone(sentence)
+
+
+def _read_alone(sentence: Sentence) -> list[Target]:
+    """Return No Finding where "Normal." is the whole sentence."""
+    if len(sentence.phrases) != 1 or sentence.phrases[0].value("state") != "normal":
+        return []
+    phrase = sentence.phrases[0]
+    if phrase.end - phrase.start < len(sentence.words):
+        return []
+    return [Target(Finding.no_finding, phrase.start, phrase.end, Status.present, fixed=True)]
 
 
 def _find_state(sentence: Sentence, phrase: Phrase, structure: Structure) -> Phrase | None:
