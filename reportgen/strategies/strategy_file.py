@@ -127,10 +127,7 @@ def _split(text: str, source: str) -> tuple[str, str, int]:
 
 def _read_front(front: str, source: str) -> _FrontMatter:
     try:
-        for event in yaml.parse(front, Loader=yaml.SafeLoader):
-            if isinstance(event, yaml.AliasEvent):  # few of them can stand for gigabytes
-                line = event.start_mark.line + 2
-                raise InputError(f"{source}, line {line}: *{event.anchor}: write it out")
+        _refuse_aliases(front, source)
         tree = yaml.compose(front, Loader=yaml.SafeLoader)
         values = yaml.safe_load(front)
     except yaml.MarkedYAMLError as error:
@@ -146,6 +143,14 @@ def _read_front(front: str, source: str) -> _FrontMatter:
         place = ".".join(map(str, loc)) or "the part between the --- lines"
         words = re.sub(r"^Value error, ", "", first["msg"])
         raise InputError(f"{source}, line {_line(tree, loc)}: {place}: {words}") from error
+
+
+def _refuse_aliases(front: str, source: str) -> None:
+    """Raise ``InputError`` at the first alias: a few of them can stand for gigabytes."""
+    for event in yaml.parse(front, Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            line = event.start_mark.line + 2 if event.start_mark else 2
+            raise InputError(f"{source}, line {line}: *{event.anchor}: write it out")
 
 
 def _line(node: Any, loc: tuple[int | str, ...]) -> int:
