@@ -14,9 +14,6 @@ gets a pixel of its own, so that none is taken for another.
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
 import tempfile
 import time
 from collections.abc import Sequence
@@ -25,12 +22,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from machine import describe_machine
 from PIL import Image as PILImage
 from pydicom.uid import JPEG2000Lossless
 from reading import write_dicom, write_jpeg
 
 from medx.core.console import stderr
 from medx.core.device import Device
+from medx.core.files import write_json
 from medx.core.images import Image, read_image
 from medx.core.threads import choose_threads
 from medx.datasets.manifest import Dataset, Record
@@ -57,6 +56,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=RESULTS)
     options = parser.parse_args()
     stderr.quiet = True
+    machine = describe_machine()
     with tempfile.TemporaryDirectory() as folder:
         encoder = choose_encoder(options, Path(folder))
         fingerprint = str(encoder.fingerprint)
@@ -69,13 +69,10 @@ def main() -> None:
         "device": options.device,
         "count": options.count,
         "batch_size": options.batch_size,
-        "machine": platform.machine(),
-        "cpus": os.cpu_count(),
-        "load": os.getloadavg(),
+        "machine": machine,
         "rows": rows,
     }
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    options.output.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
+    write_json(options.output, report)
     print(f"written to {options.output}")
 
 

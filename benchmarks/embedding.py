@@ -17,7 +17,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import statistics
 import sys
 import tempfile
@@ -29,6 +28,7 @@ from typing import Any
 import open_clip
 import torch
 from cold_search import time_cold
+from machine import describe_machine
 from PIL import Image as PILImage
 from random_biomedclip import SIZES, write_biomedclip
 
@@ -55,7 +55,6 @@ VARIANTS = (
     ("torch", "fp32"), ("torch", "bf16"), ("onnx", "fp32"), ("onnx", "int8"),
     ("openvino", "fp32"), ("openvino", "bf16"),
 )  # fmt: skip
-CPU_FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_int8", "amx_bf16")
 BATCH = 32
 
 
@@ -83,7 +82,7 @@ def main() -> None:
 
 def measure(options: argparse.Namespace, scratch: Path) -> dict[str, Any]:
     """Return everything that the results file holds."""
-    load_before = os.getloadavg()
+    machine = describe_machine() | {"threads": torch.get_num_threads()}
     weights = write_biomedclip(scratch / "biomedclip", options.size)
     paths, sample = write_images(scratch / "images", options)
     encoders, loading = load_all(weights)
@@ -91,7 +90,7 @@ def measure(options: argparse.Namespace, scratch: Path) -> dict[str, Any]:
     return {
         "command": " ".join(["python benchmarks/embedding.py", *sys.argv[1:]]),
         "measured": now(),
-        "machine": describe_machine(load_before),
+        "machine": machine,
         "packages": package_versions(PACKAGES),
         "model": {"size": options.size, "weights": "random",
                   "parameters": sum(p.numel() for p in plain[0].parameters())},
@@ -234,22 +233,6 @@ def export_sizes() -> dict[str, float]:
         name: size / 1e6
         for path in found
         for name, size in json.loads(path.read_text())["files"].items()
-    }
-
-
-def describe_machine(load: tuple[float, float, float]) -> dict[str, Any]:
-    """Return what a reader needs to judge the figures by."""
-    about = Path("/proc/cpuinfo")
-    lines = about.read_text().splitlines() if about.is_file() else []
-    values = dict((part.strip() for part in line.split(":", 1)) for line in lines if ":" in line)
-    flags = values.get("flags", "").split()
-    return {
-        "processor": values.get("model name", platform.processor()),
-        "cores": os.cpu_count(),
-        "flags": [flag for flag in CPU_FLAGS if flag in flags],
-        "threads": torch.get_num_threads(),
-        "load_before": load,
-        "python": platform.python_version(),
     }
 
 

@@ -26,6 +26,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+from machine import describe_machine
 
 from retrieval.encoders.base import Embeddings, Fingerprint, normalize
 from retrieval.index.accelerator_build import build_accelerator
@@ -131,7 +132,7 @@ def measure_milvus(
     """Return what a gallery of a kind costs and how fast it answers."""
     place = MilvusPlace(uri, f"benchmark {uuid.uuid4().hex[:8]}")
     data_dir = Path(uri) if is_lite(uri) else options.data_dir
-    memory, disk = resident_bytes(options.pid), stored_bytes(data_dir)
+    memory, disk, machine = resident_bytes(options.pid), stored_bytes(data_dir), describe_machine()
     started = time.perf_counter()
     write_gallery(place, batches(index), index.description, kind=kind)
     seconds = time.perf_counter() - started
@@ -139,7 +140,7 @@ def measure_milvus(
     found: dict[str, object] = {
         "engine": "milvus-lite" if is_lite(uri) else f"milvus {version(uri)}", "kind": kind,
         "count": count, "dim": index.dim, "write_and_build_seconds": round(seconds, 2),
-        "load_average": os.getloadavg()[0],
+        "machine": machine,
         "recall": str(gallery.description.tuning.recall) if gallery.description.tuning else "exact",
     }  # fmt: skip
     for level in ("Strong", "Bounded"):

@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import itertools
 import os
-import platform
 import statistics
 import tempfile
 import time
@@ -28,6 +27,7 @@ from typing import Any
 import numpy as np
 import pydicom
 import torch
+from machine import describe_machine
 from PIL import Image as PILImage
 from pydicom.pixels import apply_windowing
 from torch import Tensor
@@ -57,6 +57,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--output", type=Path, default=RESULTS)
     options = parser.parse_args()
+    machine = describe_machine() | {"threads": torch.get_num_threads()}
     measured: dict[str, dict[str, Any]] = {}
     with tempfile.TemporaryDirectory(prefix="medx-pixels-") as folder:
         os.environ["MEDX_CACHE_DIR"] = str(Path(folder, "cache"))
@@ -69,10 +70,7 @@ def main() -> None:
         f"--dicom {options.dicom} --repeats {options.repeats}",
         "size": SIZE,
         "batch": BATCH,
-        "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "load_average": os.getloadavg()[0],
-        "python": platform.python_version(),
+        "machine": machine,
         "packages": package_versions(["medx", "numpy", "pillow", "pydicom", "torch"]),
         "wanted_ratio": WANTED_RATIO,
         "measured": measured,

@@ -11,9 +11,6 @@ researcher writes by hand, in one process and thread, and both results are compa
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
 import statistics
 import tempfile
 import time
@@ -21,14 +18,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import PIL
 import pydicom
+from machine import describe_machine
 from PIL import Image as PILImage
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.pixels import apply_modality_lut, apply_voi_lut
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, JPEG2000Lossless
 
+from medx.core.files import write_json
 from medx.core.images import read_image, resize, to_grey, to_rgb
+from medx.core.runs import package_versions
 
 SIZE = 224
 RESULTS = Path(__file__).parent / "results" / "reading.json"
@@ -40,6 +39,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--output", type=Path, default=RESULTS)
     options = parser.parse_args()
+    machine = describe_machine()
     with tempfile.TemporaryDirectory() as folder:
         cases = {
             "DICOM 1024², 12 bit, uncompressed": (write_dicom(folder), medx_dicom, plain_dicom),
@@ -53,19 +53,11 @@ def main() -> None:
         rows = [compare(name, *case, options.rounds) for name, case in cases.items()]
     report = {
         "command": f"python benchmarks/reading.py --rounds {options.rounds}",
-        "machine": platform.machine(),
-        "cpus": os.cpu_count(),
-        "load": os.getloadavg(),
-        "versions": {
-            "python": platform.python_version(),
-            "numpy": np.__version__,
-            "pydicom": pydicom.__version__,
-            "pillow": PIL.__version__,
-        },
+        "machine": machine,
+        "packages": package_versions(["numpy", "pydicom", "pillow"]),
         "rows": rows,
     }
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    options.output.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
+    write_json(options.output, report)
     print(f"written to {options.output}")
 
 

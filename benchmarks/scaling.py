@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
 import sys
 import tempfile
 import time
@@ -23,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from machine import describe_machine
 from PIL import Image as PILImage
 
 from medx.core.console import print_table, track
@@ -50,7 +50,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=RESULTS)
     options = parser.parse_args()
     counts = sorted(options.counts)
-    measured = {}
+    machine, measured = describe_machine(), {}
     for count in counts:
         with tempfile.TemporaryDirectory(prefix="medx-scaling-") as folder:
             measured[count] = measure(count, Path(folder))
@@ -58,9 +58,7 @@ def main() -> None:
     result = {
         "command": "python benchmarks/scaling.py --counts " + " ".join(map(str, counts)),
         "images": f"generated {SIZE}×{SIZE} grey PNG, {len(CLASSES)} classes",
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        "load_average": os.getloadavg()[0],
+        "machine": machine,
         "wanted": {"seconds": MOST_SECONDS, "peak_mb": MOST_MB},
         "measured": {str(count): steps for count, steps in measured.items()},
         "cost_per_row_largest_to_smallest": {

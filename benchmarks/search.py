@@ -22,7 +22,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -32,6 +31,7 @@ from typing import Any
 
 import faiss
 import numpy as np
+from machine import describe_machine
 from search_data import HOW, make_index, noise_length, real_embeddings
 from search_kinds import SHARES, TOP_K, clock
 
@@ -96,21 +96,8 @@ def wanted() -> dict[str, Any]:
 
 def machine() -> dict[str, Any]:
     """Return what a figure depends on."""
-    described = Path("/proc/cpuinfo")
-    lines = described.read_text().splitlines() if described.is_file() else []
-    models = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
-    return {
-        "machine": {
-            "cpu": models[0] if models else platform.processor(),
-            "cores": os.cpu_count(),
-            "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1),
-            "system": platform.platform(),
-            "python": platform.python_version(),
-            "faiss": faiss.__version__,
-            "faiss_threads": faiss.omp_get_max_threads(),
-            "load_average_before": round(os.getloadavg()[0], 2),
-        }
-    }
+    faiss_here = {"faiss": faiss.__version__, "faiss_threads": faiss.omp_get_max_threads()}
+    return {"machine": describe_machine() | faiss_here}
 
 
 def compare_flat(count: int, dim: int, repeats: int) -> dict[str, Any]:

@@ -22,8 +22,6 @@ import argparse
 import asyncio
 import io
 import json
-import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -37,6 +35,7 @@ from typing import Any
 
 import numpy as np
 from http_client import Request, load, upload, wait_until_ready
+from machine import describe_machine
 from PIL import Image as PILImage
 from reading import write_dicom
 from search_data import clustered
@@ -75,7 +74,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="medx-serving-") as folder:
         report = {
             "wanted": WANTED,
-            "machine": machine(),
+            "machine": describe_machine(),
             "requests": options.requests,
             "items": options.items,
             **measure(options, Path(folder)),
@@ -276,17 +275,6 @@ def io_file(folder: Path, content: bytes) -> Path:
     path = folder.with_name("small.png")
     path.write_bytes(content)
     return path
-
-
-def machine() -> dict[str, Any]:
-    """Return what the figures depend on."""
-    return {
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        "cpus": os.cpu_count(),
-        "omp_threads": os.environ.get("OMP_NUM_THREADS"),
-        "load_average_before": round(os.getloadavg()[0], 2),
-    }
 
 
 if __name__ == "__main__":

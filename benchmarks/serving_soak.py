@@ -31,8 +31,9 @@ from typing import Any
 import numpy as np
 import psutil
 from http_client import BOUNDARY, read_answer, upload, wait_until_ready
+from machine import describe_machine
 from scipy.stats import theilslopes
-from serving import free_port, machine, png
+from serving import free_port, png
 
 from classify.runs import find_train_run
 from medx.core.console import note, track
@@ -85,6 +86,7 @@ def main() -> None:
     command = [sys.executable, "-c", "from medx.cli import main; main()", "serve"]
     command += ["--dataset", options.dataset, "--run", str(run), "--engine", "mock", "--offline"]
     command += ["--port", str(port)] + (["--index", options.index] if options.index else [])
+    machine = describe_machine()
     with tempfile.TemporaryFile("w+") as log:
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=log)
         try:
@@ -95,7 +97,7 @@ def main() -> None:
             process.wait()
         log.seek(0)
         report["errors"] = [line.strip() for line in log if " ERROR " in line][:20]
-    write_json(options.output, {"machine": machine(), **report})
+    write_json(options.output, {"machine": machine, **report})
     note(json.dumps({k: v for k, v in report.items() if k != "memory_mib"}, indent=2))
     note(f"written to {options.output}")
 
