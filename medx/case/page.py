@@ -75,10 +75,12 @@ class Offer:
 
 @dataclass(frozen=True, kw_only=True)
 class Served:
-    """What a server can do with a case."""
+    """What a server can do with a case, and which of how many images of its file it is about."""
 
     strategies: Sequence[str]
     exports: Sequence[Offer]
+    frame: int
+    frames: int
 
 
 def render_case(study: Study) -> str:

@@ -199,7 +199,11 @@ class Workbench:
 
 
 def open_workbench(
-    config: ReportConfig, *, data_dir: Path | None = None, chosen: ChosenEngine | None = None
+    config: ReportConfig,
+    *,
+    data_dir: Path | None = None,
+    chosen: ChosenEngine | None = None,
+    kept_in: GalleryConfig | None = None,
 ) -> Workbench:
     """Open what ``config`` names; classifier and index are made first, with a note, if need be.
 
@@ -207,6 +211,7 @@ def open_workbench(
         config: Dataset, run, index, engine and the first of its strategies.
         data_dir: Where ``.npz`` datasets are searched first.
         chosen: What writes; None chooses by ``config``.
+        kept_in: Backend and address of the index; None takes a folder.
     """
     strategy = load_strategy(config.strategies[0])
     chosen = chosen or choose_engine(
@@ -220,7 +225,7 @@ def open_workbench(
         train_dir = find_train_run(name, config.run)
     classifier = load_classifier(train_dir, device=config.device)
     gallery = open_gallery(
-        GalleryConfig(index=config.index, dataset=name, data_dir=data_dir, device=config.device)
+        kept_in, index=config.index, dataset=name, data_dir=data_dir, device=config.device
     )
     return Workbench(
         dataset=dataset,

@@ -15,6 +15,7 @@ from medx.cli.report_options import (
     SimilarOption,
     WeightsOption,
 )
+from medx.cli.retrieve_options import BackendOption, UriOption
 from medx.core.device import Device
 from medx.server.config import ServeConfig
 
@@ -26,12 +27,18 @@ def serve(
     port: Annotated[
         int, typer.Option("--port", min=0, max=65535, help="Port; 0 takes a free one.")
     ] = ServeConfig.port,
+    public_host: Annotated[
+        str | None,
+        typer.Option("--public-host", help="Name that a proxy in front passes on; needs a token."),
+    ] = None,
     token: Annotated[
         str | None, typer.Option("--token", envvar="MEDX_SERVE_TOKEN", help=_TOKEN_HELP)
     ] = None,
     dataset: DatasetOption = None,
     run: ClassifierOption = None,
     index: SimilarOption = None,
+    backend: BackendOption = ServeConfig.backend,
+    uri: UriOption = None,
     engine: EngineOption = ServeConfig.engine,
     model: ModelOption = None,
     weights: WeightsOption = None,
@@ -63,8 +70,9 @@ def serve(
         raise MissingExtraError("serve", "serve") from error
     try:
         config = ServeConfig(
-            host=host, port=port, token=token or None, dataset=dataset,
-            run=run, index=index, engine=engine, model=model,
+            host=host, port=port, public_host=public_host.lower() if public_host else None,
+            token=token or None, dataset=dataset,
+            run=run, index=index, backend=backend, uri=uri, engine=engine, model=model,
             weights=str(weights) if weights else None, base_url=base_url,
             device=device.value, max_upload_bytes=max_upload << 20, queue_limit=queue_limit,
             batch_size=batch_size, timeout_s=timeout, rate_limit=rate_limit,

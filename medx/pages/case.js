@@ -2,8 +2,8 @@
 
 let started = 0;
 
-/** Make a case in `container` usable; returns what ends it. */
-export function startCase(container) {
+/** Make a case in `container` usable, where `reveal` may have to show an element first; returns what ends it. */
+export function startCase(container, reveal = () => {}) {
   const $ = (id) => container.querySelector(`[id="${id}"]`);
   const stage = $("stage"), own = $("own"), other = $("other");
   const windowing = container.querySelector("#windowing");
@@ -203,16 +203,19 @@ export function startCase(container) {
     }
     link.addEventListener("click", (event) => {
       event.preventDefault();
-      const lit = [target];
+      const lit = [target], card = target.querySelector("[data-compare]:not(:disabled)");
       if (target.id === "H1" && map) {
         if (Number(sliders.opacity.value) < 60) setOpacity(60);
         lit.push(stage, peak);
         stage.scrollIntoView({ block: "nearest" });
+      } else if (card) { // beside the image, so that the words stay in view
+        compare(card);
+        lit.push(other);
+        stage.scrollIntoView({ block: "nearest" });
       } else {
+        reveal(target);
         target.scrollIntoView({ block: "nearest" });
       }
-      const card = target.querySelector("[data-compare]:not(:disabled)");
-      if (card) card.focus({ preventScroll: true });
       light(lit);
     });
   }

@@ -23,6 +23,7 @@ from medx.server.problems import NotReady, register_problems
 from medx.server.routes import (
     browsing,
     cases,
+    frames,
     operations,
     page,
     prediction,
@@ -138,7 +139,7 @@ def create_app(config: ServeConfig, open_bench: Callable[[], Workbench]) -> Fast
         redirect_slashes=False,  # an address is built from what a client says it is
     )
     app.state.server = server
-    for routes in (operations, prediction, searching, studying, browsing, cases, page):
+    for routes in (operations, frames, prediction, searching, studying, browsing, cases, page):
         app.include_router(routes.router)
     register_problems(app)
     describe(app, needs_token=bool(config.token))

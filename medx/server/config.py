@@ -13,10 +13,13 @@ class ServeConfig:
 
     Args:
         host: Address to listen on; any but loopback needs ``token``.
+        public_host: Name that a proxy in front passes on; it needs ``token``, too.
         token: What clients send as ``Authorization: Bearer``; None asks for none.
         dataset: Whose classifier and index; None takes the default dataset.
         run: Train run of the classifier; None takes the latest of the dataset.
         index: Index of the neighbours; None takes the dataset's.
+        backend: What keeps the index: ``faiss`` or ``milvus``.
+        uri: The address of a Milvus; None takes a file beside the other indexes.
         engine: What writes reports.
         model: Which model of it; None takes whichever is at hand.
         weights: Local folder that holds the weights of ``model``.
@@ -31,10 +34,13 @@ class ServeConfig:
 
     host: str = "127.0.0.1"
     port: int = 8765
+    public_host: str | None = None
     token: str | None = None
     dataset: str | None = None
     run: str | None = None
     index: str | None = None
+    backend: str = "faiss"
+    uri: str | None = None
     engine: str = "auto"
     model: str | None = None
     weights: str | None = None
@@ -48,8 +54,10 @@ class ServeConfig:
     rate_limit: int = 0
 
     def __post_init__(self) -> None:
-        if self.host not in LOOPBACK and not self.token:
-            raise ValueError(f"host {self.host} is not loopback and needs a token")
+        seen = [self.public_host] if self.public_host else []
+        seen += [self.host] if self.host not in LOOPBACK else []
+        if seen and not self.token:
+            raise ValueError(f"host {seen[0]} is not loopback and needs a token")
         for name in ("max_upload_bytes", "queue_limit", "batch_size", "timeout_s"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be > 0, got {getattr(self, name)}")

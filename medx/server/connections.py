@@ -19,6 +19,9 @@ MAX_CONNECTIONS = 512
 #: Seconds from one answer, or the start, until the headers of the next request are complete.
 HEADER_SECONDS = 10.0
 
+#: Bytes of an answer that a client must at least take in that time.
+SLOWEST_BYTES = 32 << 10
+
 #: Seconds for what was answered last to reach a client that is cut off.
 LINGER_SECONDS = 5.0
 
@@ -26,10 +29,13 @@ LINGER_SECONDS = 5.0
 class Connection(H11Protocol):
     """Speaks HTTP with one client, and not for longer than it keeps talking.
 
-    h11 bounds headers; uvicorn alone would wait for them, or for a body nobody reads, for ever.
+    h11 bounds headers; uvicorn alone would wait for ever: for them, for a body nobody reads, and
+    for clients that do not read.
     """
 
     _deadline: asyncio.TimerHandle | None = None
+    _pace: asyncio.TimerHandle | None = None
+    _unsent = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a request."""
@@ -52,7 +58,18 @@ class Connection(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop to wait."""
         self._stop_watching()
+        self._stop_pacing()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Begin to look how fast the client takes what waits for it."""
+        super().pause_writing()
+        self._watch_pace()
+
+    def resume_writing(self) -> None:
+        """Stop to look: most of it was taken."""
+        self._stop_pacing()
+        super().resume_writing()
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is no request, in the form of every other answer."""
@@ -73,8 +90,26 @@ class Connection(H11Protocol):
             self._deadline.cancel()
             self._deadline = None
 
+    def _watch_pace(self) -> None:
+        self._unsent = self.transport.get_write_buffer_size()
+        self._pace = self.loop.call_later(HEADER_SECONDS, self._check_pace)
+
+    def _check_pace(self) -> None:
+        if self._unsent - self.transport.get_write_buffer_size() < SLOWEST_BYTES:
+            self.transport.abort()
+        else:
+            self._watch_pace()
+
+    def _stop_pacing(self) -> None:
+        if self._pace is not None:
+            self._pace.cancel()
+            self._pace = None
+
     def _cut_off(self) -> None:
         self._deadline = None
+        if self._pace is not None:  # it is busy reading
+            self._watch()
+            return
         if self.conn.their_state is h11.IDLE and self.conn.trailing_data[0]:
             self._answer(408, "the headers came too slowly", "send them again")
         self.transport.close()

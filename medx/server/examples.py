@@ -34,6 +34,16 @@ PREDICTED: dict[str, Any] = {
     ],
     "prediction": PREDICTION,
     "native_size": [28, 28],
+    "frame": 0,
+    "frames": 1,
+    "disclaimer": DISCLAIMER,
+}
+FRAMES: dict[str, Any] = {
+    "schema_version": 1,
+    "frames": 40,
+    "frame": 12,
+    "native_size": [512, 512],
+    "preview_png": "iVBORw0KGgo…",
     "disclaimer": DISCLAIMER,
 }
 EXPLAINED: dict[str, Any] = {
@@ -47,6 +57,8 @@ EXPLAINED: dict[str, Any] = {
     },
     "note": None,
     "layer_png": "iVBORw0KGgo…",
+    "frame": 0,
+    "frames": 1,
     "disclaimer": DISCLAIMER,
 }
 SEARCHED: dict[str, Any] = {

@@ -8,7 +8,7 @@ from pathlib import Path
 from medx.case.page import Offer, render_case
 from medx.case.study import Study
 from medx.core.errors import InputError
-from medx.server.uploads import UPLOAD, memory_folder
+from medx.server.uploads import memory_file
 from reportgen.exports.document import document_of
 from reportgen.exports.export import gather
 from reportgen.exports.formats import EXPORTERS, export_format
@@ -101,9 +101,7 @@ def _in_study(study: Study, report: Report, name: str, source: bytes | None) -> 
             f"{name} goes into the study of the image, whose file is not kept here",
             hint="send the DICOM file again, as `file`",
         )
-    with memory_folder() as folder:
-        path = folder / UPLOAD
-        path.write_bytes(source)
+    with memory_file(source) as path:
         try:
             return gather(report, name, source=path, heatmap=lambda _: study.heatmap)
         except InputError as error:

@@ -111,7 +111,7 @@ class Guard:
     def _check_host(self, headers: Headers) -> None:
         """Refuse names that a foreign page may have pointed at this machine (DNS rebinding)."""
         name = _host_name(headers.get("host", ""))
-        if self.config.host in LOOPBACK and name not in LOOPBACK:
+        if self.config.host in LOOPBACK and name not in {*LOOPBACK, self.config.public_host}:
             raise Refused(421, "this server has another name", "ask for it by its address")
         origin = headers.get("origin")
         if origin is not None and origin.partition("://")[2] != headers.get("host"):

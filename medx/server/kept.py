@@ -6,6 +6,7 @@ import asyncio
 import secrets
 import time
 from collections import OrderedDict
+from dataclasses import dataclass
 
 from medx.case.study import Study
 from medx.core.errors import UnknownNameError
@@ -14,22 +15,31 @@ from medx.core.errors import UnknownNameError
 MOST, MOST_BYTES, SECONDS = 32, 1 << 29, 900.0
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Kept:
+    """A case, and which of how many images of its file it is about."""
+
+    study: Study
+    frame: int = 0
+    frames: int = 1
+
+
 class KeptCases:
     """Hands a case out to whoever has its id, which cannot be guessed."""
 
     def __init__(self) -> None:
-        self._cases: OrderedDict[str, tuple[float, Study]] = OrderedDict()
+        self._cases: OrderedDict[str, tuple[float, Kept]] = OrderedDict()
 
-    def keep(self, study: Study) -> str:
+    def keep(self, case: Kept) -> str:
         """Keep a case for a while; return its id. Needs a running event loop."""
         case_id = secrets.token_urlsafe(16)
-        self._cases[case_id] = (time.monotonic(), study)
+        self._cases[case_id] = (time.monotonic(), case)
         while len(self._cases) > 1 and (len(self._cases) > MOST or self._bytes() > MOST_BYTES):
             self._cases.popitem(last=False)
         asyncio.get_running_loop().call_later(SECONDS + 1, self._drop_old)
         return case_id
 
-    def get(self, case_id: str) -> Study:
+    def get(self, case_id: str) -> Kept:
         """Return a case.
 
         Raises:
@@ -50,6 +60,6 @@ class KeptCases:
     def _bytes(self) -> int:
         return sum(
             picture.nbytes
-            for _, study in self._cases.values()
-            for picture in (study.pixels, *study.pictures.values())
+            for _, case in self._cases.values()
+            for picture in (case.study.pixels, *case.study.pictures.values())
         )

@@ -29,6 +29,7 @@ from medx.server.app import Server, create_app
 from medx.server.config import ServeConfig
 from medx.server.connections import Connection
 from reportgen.config import ReportConfig
+from retrieval.config import GalleryConfig
 
 #: Bytes of request line and headers; more is refused.
 MAX_HEADER_BYTES = 16 << 10
@@ -109,6 +110,7 @@ def make_server(app: FastAPI, config: ServeConfig) -> SignalledServer:
         app,
         http=Connection,
         ws="none",
+        proxy_headers=bool(config.public_host),  # else any client could claim any address
         h11_max_incomplete_event_size=MAX_HEADER_BYTES,
         timeout_graceful_shutdown=math.ceil(config.timeout_s) + FAREWELL_SECONDS,
         server_header=False,
@@ -131,7 +133,8 @@ def open_bench(config: ServeConfig) -> Workbench:
             base_url=config.base_url,
             device=config.device,
             strategies=(STRATEGY,),
-        )
+        ),
+        kept_in=GalleryConfig(backend=config.backend, uri=config.uri),
     )
     bench.chosen.engine.prepare()
     blank = np.zeros((bench.classifier.size, bench.classifier.size), np.uint8)

@@ -7,13 +7,14 @@ import tempfile
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from fastapi import UploadFile
 from starlette.formparsers import MultiPartParser
 
 from medx.core.errors import InputError
-from medx.core.images import Image, read_image
+from medx.core.images import Image, count_frames, read_image
 from medx.server.batching import Busy
 from medx.server.config import ServeConfig
 from medx.server.workers import Workers
@@ -23,6 +24,20 @@ UPLOAD = "upload"
 
 #: Bytes that the pixels of all requests may take together.
 MOST_HELD = 1 << 30
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Upload:
+    """One picture of a file.
+
+    Args:
+        frame: Which one it is, from 0.
+        frames: How many the file holds.
+    """
+
+    image: Image
+    frame: int
+    frames: int
 
 
 class Uploads:
@@ -39,38 +54,46 @@ class Uploads:
         self._workers = workers
         self._held = 0
 
-    async def read(self, file: UploadFile, *, frame: int = 0) -> Image:
-        """Return the picture in an upload.
+    async def read(self, file: UploadFile, *, frame: int = 0) -> Upload:
+        """Return a picture in an upload.
 
         Raises:
             InputError: When it is none, too large, or has no such frame.
             Busy: When too many others are at work.
         """
         content = await file.read()
-        image = await self._workers.run(decode, content, frame=frame)
+        upload = await self._workers.run(decode, content, frame=frame)
+        image = upload.image
         size = image.pixels.nbytes
         if self._held and self._held + size > MOST_HELD:
             raise Busy("memory")
         self._held += size
         weakref.finalize(image, self._give_back, size)
-        return image
+        return upload
 
     def _give_back(self, size: int) -> None:
         self._held -= size
 
 
-def decode(content: bytes, *, frame: int = 0) -> Image:
-    """Return the picture in the bytes of a file.
+def decode(content: bytes, *, frame: int = 0) -> Upload:
+    """Return a picture in the bytes of a file.
 
     Raises:
         InputError: When it is none, too large, or has no such frame.
     """
     with memory_file(content) as path:
         try:
-            return read_image(path, frame=frame)
+            image = read_image(path, frame=frame)
+            return Upload(image=image, frame=frame, frames=_frames(path, image))
         except InputError as error:
             said = str(error).replace(str(path), "the file")
             raise InputError(said, hint=error.hint) from None
+
+
+def _frames(path: Path, image: Image) -> int:
+    if image.facts.get("format") == "DICOM":  # its header was read already
+        return int(image.facts.get("frames", 1))
+    return count_frames(path)
 
 
 @contextmanager

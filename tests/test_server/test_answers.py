@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import uploads
 from PIL import Image as PILImage
+from test_datasets.dicom_files import write_dicom
 
 from medx.case.results import CaseResult
 from medx.core.images import read_image
@@ -68,6 +69,27 @@ def test_top_k_and_frame(client, warm_bench):
         said = client.post("/predict", **sent(tiff, frame=frame, top_k=1)).json()
         assert_same_prediction(Prediction.model_validate(said["prediction"]), expected)
         assert len(said["top"]) == 1
+        assert (said["frame"], said["frames"]) == (frame, 2)
+
+
+@pytest.mark.parametrize("kind", ["dicom", "tiff"])
+def test_a_file_of_several_images_tells_how_many_and_shows_each(client, tmp_path, kind):
+    pages = [uploads.square(at=4), uploads.square(at=16), uploads.square(at=9)]
+    content = uploads.tiff_pages(*pages)
+    if kind == "dicom":
+        write_dicom(tmp_path / "x.dcm", np.stack(pages))
+        content = (tmp_path / "x.dcm").read_bytes()
+    said = client.post("/frames", **sent(content, frame=2)).json()
+    assert (said["frame"], said["frames"], said["native_size"]) == (2, 3, [28, 28])
+    shown = PILImage.open(io.BytesIO(base64.b64decode(said["preview_png"])))
+    assert np.array_equal(np.asarray(shown), pages[2])
+    assert client.post("/explain", **sent(content, frame=1)).json()["frames"] == 3
+    case = client.post("/case", **sent(content, frame=1)).json()
+    assert (case["frame"], case["frames"]) == (1, 3)
+    assert "Frame 2 of 3" in client.get(f"/cases/{case['case_id']}/view").text
+    gone = client.post("/frames", **sent(content, frame=3))
+    assert gone.status_code == 422
+    assert "has no frame 3" in gone.json()["error"]
 
 
 def test_text_search_is_the_gallerys_own(client, warm_bench):

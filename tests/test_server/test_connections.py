@@ -9,7 +9,7 @@ import uploads
 from raw_http import FORM, ask, connect, file_part, form, head, json_of, read_all, send_all
 from raw_http import status_of as status
 
-from medx.server import bodies, connections
+from medx.server import bodies, connections, models
 
 GOOD = uploads.png(uploads.square())
 JSON = "Content-Type: application/json"
@@ -195,6 +195,54 @@ def test_a_body_nobody_reads_is_not_waited_for(port, monkeypatch):
         while part := connection.recv(65536):  # until it is closed
             answer += part
     assert status(answer) in (404, 413)
+
+
+def ask_without_reading(connection, times):
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 << 10)
+    connection.sendall(head("GET /openapi.json HTTP/1.1") * times)
+
+
+def test_a_client_that_does_not_read_is_cut_off(port, monkeypatch):
+    monkeypatch.setattr(connections, "HEADER_SECONDS", 0.2)
+    with connect(port) as connection:
+        ask_without_reading(connection, 300)
+        time.sleep(1)
+        assert read_all(connection).count(b"HTTP/1.1 200") < 300
+
+
+def test_an_address_that_a_client_claims_is_not_believed(listening):
+    with listening(rate_limit=5) as port:
+        claims = [f"X-Forwarded-For: 10.0.0.{number}" for number in range(20)]
+        answers = [status(ask(port, "GET /health HTTP/1.1", claim)) for claim in claims]
+    assert answers.count(429) >= 10
+
+
+def test_a_case_nobody_waits_for_leaves_the_queue(listening, warm_bench, monkeypatch):
+    gate, begun = threading.Event(), threading.Event()
+
+    def generate(request):
+        begun.set()
+        assert gate.wait(60)
+
+    monkeypatch.setattr(warm_bench.chosen.engine, "generate", generate)
+    monkeypatch.setattr(models, "CASES_WAITING", 1)
+    body = form(file_part(GOOD))
+    asked = [FORM, f"Content-Length: {len(body)}"]
+    with listening(timeout_s=0.5) as port, connect(port) as working:
+        working.sendall(head("POST /case HTTP/1.1", *asked) + body)
+        assert begun.wait(60)
+        with connect(port) as waiting:
+            waiting.sendall(head("POST /case HTTP/1.1", *asked) + body)
+            while b"in_flight 3.0" not in ask(port, "GET /metrics HTTP/1.1"):
+                time.sleep(0.01)
+        found = 429
+        deadline = time.monotonic() + 20
+        while found == 429 and time.monotonic() < deadline:
+            with connect(port) as another:
+                another.sendall(head("POST /report HTTP/1.1", *asked) + body)
+                found = status(another.recv(4096))
+        gate.set()
+    assert found == 200
 
 
 def test_more_connections_than_there_may_be(port, monkeypatch):

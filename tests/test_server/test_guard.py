@@ -77,6 +77,17 @@ def test_other_hosts_have_any_name(serve):
     assert client.get("/health", headers={"Host": "medx.hospital.example"}).status_code == 200
 
 
+def test_a_proxy_passes_its_name_on(serve):
+    client = serve(public_host="medx.hospital.example", token="s3cret")
+    own = {"Host": "medx.hospital.example", "Origin": "https://medx.hospital.example"} | TOKEN
+    assert client.post("/search/text", headers=own, json={"text": "normal"}).status_code == 200
+    assert client.get("/health", headers={"Host": "evil.example"}).status_code == 421
+    foreign = own | {"Origin": "https://evil.example"}
+    assert client.get("/metadata", headers=foreign).status_code == 403
+    with pytest.raises(ValueError, match="needs a token"):
+        ServeConfig(public_host="medx.hospital.example")
+
+
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:1", "x"])
 def test_foreign_origins_are_refused(client, origin):
     answer = client.get("/metadata", headers={"Origin": origin})

@@ -217,5 +217,6 @@ def test_an_upload_reads_as_its_file_does(film):
     from medx.core.images import read_image
 
     expected, found = read_image(film), decode(film.read_bytes())
-    assert np.array_equal(found.pixels, expected.pixels)
-    assert found.facts == expected.facts
+    assert np.array_equal(found.image.pixels, expected.pixels)
+    assert found.image.facts == expected.facts
+    assert (found.frame, found.frames) == (0, 1)

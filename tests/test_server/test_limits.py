@@ -16,7 +16,7 @@ from medx.core.errors import EngineError
 from medx.server import kept as kept_module
 from medx.server import uploads as uploads_module
 from medx.server.batching import Busy, MicroBatcher
-from medx.server.kept import KeptCases
+from medx.server.kept import Kept, KeptCases
 from medx.server.workers import Workers
 from reportgen.engines.choose import ChosenEngine
 
@@ -74,7 +74,7 @@ def test_more_than_may_wait_are_told_to_come_back(slow):
 
 
 def test_what_takes_too_long_is_given_up(slow):
-    client, held = slow(timeout_s=0.3)
+    client, held = slow(timeout_s=1)
     answer = send(client)
     held.gate.set()
     assert answer.status_code == 503
@@ -269,14 +269,14 @@ def test_kept_cases_are_few_small_and_young(warm_bench, monkeypatch):
 
     async def run():
         kept = KeptCases()
-        ids = [kept.keep(study) for _ in range(4)]
+        ids = [kept.keep(Kept(study=study)) for _ in range(4)]
         assert len(set(ids)) == 4
-        assert kept.get(ids[-1]) is study
+        assert kept.get(ids[-1]).study is study
         for gone in (ids[0], "guessed"):
             with pytest.raises(Exception, match="unknown case"):
                 kept.get(gone)
         monkeypatch.setattr(kept_module, "MOST_BYTES", 1)
-        last = kept.keep(replace(study, pixels=np.zeros((400, 400), np.uint8)))
+        last = kept.keep(Kept(study=replace(study, pixels=np.zeros((400, 400), np.uint8))))
         assert len(kept._cases) == 1
         now = time.monotonic()
         monkeypatch.setattr(kept_module.time, "monotonic", lambda: now + 901)

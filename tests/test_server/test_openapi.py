@@ -12,6 +12,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 from medx.core.values import Prediction
 from medx.server import examples
 from medx.server.problems import Problem
+from medx.server.routes.frames import Frames
 from medx.server.routes.operations import Health, Metadata, Readiness
 from medx.server.routes.prediction import Predicted
 from medx.server.routes.studying import Explained, Progress
@@ -20,7 +21,8 @@ from retrieval.search.results import SearchResult
 ROUTES = {
     "/health", "/ready", "/metadata", "/metrics", "/predict", "/explain", "/search/text",
     "/search/image", "/search/values", "/report", "/case", "/items/{item_id}/image", "/samples",
-    "/samples/{number}/image", "/cases/{case_id}/view", "/cases/{case_id}/exports/{form}",
+    "/frames", "/samples/{number}/image", "/cases/{case_id}/view",
+    "/cases/{case_id}/exports/{form}",
 }  # fmt: skip
 UPLOAD = uploads.png(uploads.square())
 
@@ -96,7 +98,7 @@ def test_examples_are_answers():
         (Health, examples.HEALTH), (Readiness, examples.READY), (Readiness, examples.LOADING),
         (Metadata, examples.METADATA), (Prediction, examples.PREDICTION),
         (Predicted, examples.PREDICTED), (Explained, examples.EXPLAINED),
-        (SearchResult, examples.SEARCHED), (Progress, examples.STEP),
+        (Frames, examples.FRAMES), (SearchResult, examples.SEARCHED), (Progress, examples.STEP),
         (Problem, examples.problem_example("an error", None)),
     ]:  # fmt: skip
         TypeAdapter(model).validate_python(example)
@@ -117,7 +119,7 @@ def test_examples_are_in_the_document(document):
         ("GET", "/samples"), ("GET", "/search/values"), ("GET", "/samples/{number}/image"),
         ("GET", "/items/{item_id}/image"), ("GET", "/cases/{case_id}/view"),
         ("POST", "/search/text"), ("POST", "/search/image"), ("POST", "/predict"),
-        ("POST", "/explain"), ("POST", "/case"), ("POST", "/report"),
+        ("POST", "/frames"), ("POST", "/explain"), ("POST", "/case"), ("POST", "/report"),
         ("POST", "/cases/{case_id}/exports/{form}"),
     ],
 )  # fmt: skip

@@ -2,8 +2,9 @@
 
 import { startCase } from "./case.js";
 import { $, clearTrouble, make, save, showTrouble, tell } from "./elements.js";
-import { formOf, Problem, send } from "./server.js";
-import { study } from "./study.js";
+import { formOf, Problem, send, startsWith } from "./server.js";
+import { study, studyFile } from "./study.js";
+import { startTabs } from "./tabs.js";
 
 const RASTER = ["89504e47", "ffd8ff", "49492a00", "4d4d002a", "49492b00", "4d4d002b", "424d", "934e554d"];
 const MOST = 6; // files that the page keeps
@@ -18,18 +19,19 @@ export function keepCase(id, what) {
 }
 export function forgetCase(id) { kept.delete(id); if (last === id) last = null; }
 
-/** Show a case; returns its marks, for the head of the page. */
-export async function showCase(id) {
+/** Show a case, unless its answer comes too late; returns its marks, for the head of the page. */
+export async function showCase(id, isLate) {
   const part = $("case");
   if (shown !== id) {
     const text = await (await send(`/cases/${encodeURIComponent(id)}/view`)).text();
+    if (isLate()) return [];
     const parsed = new DOMParser().parseFromString(text, "text/html");
     stop();
     part.replaceChildren(...parsed.body.children);
     const title = part.querySelector("h1");
     title.tabIndex = -1;
     title.textContent = kept.get(id)?.name || "Uploaded image";
-    stop = startCase(part);
+    stop = startCase(part, startTabs(part));
     await bind(part, id);
     shown = last = id;
   }
@@ -37,11 +39,15 @@ export async function showCase(id) {
 }
 
 async function bind(part, id) {
-  const known = kept.get(id), isDicom = !known || !(await isRaster(known.file));
+  const known = kept.get(id), isDicom = !known || !(await startsWith(known.file, RASTER));
   part.querySelector("[data-again]")?.addEventListener("submit", (event) => {
     event.preventDefault();
     const strategy = new FormData(event.target).get("strategy");
     withFile(id, ({ file, name, frame }) => study(file, name, { frame, strategy }));
+  });
+  part.querySelector("[data-frame]")?.addEventListener("click", (event) => {
+    const at = Number(event.target.dataset.frame);
+    withFile(id, ({ file, name }) => studyFile(file, name, { at, always: true }));
   });
   for (const button of part.querySelectorAll("[data-export]")) {
     const needsStudy = "study" in button.dataset;
@@ -56,12 +62,6 @@ async function bind(part, id) {
   }
   const note = part.querySelector("[data-study-note]");
   if (note) note.hidden = isDicom;
-}
-
-async function isRaster(file) {
-  const bytes = new Uint8Array(await file.slice(0, 4).arrayBuffer());
-  const start = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-  return RASTER.some((one) => start.startsWith(one));
 }
 
 /** Do something with the file of a case, which may have to be chosen again after a reload. */

@@ -9,6 +9,7 @@ import { askTokenWith, getJson, Problem } from "./server.js";
 import { isWorking, prepareStudy, whenWorkChanges } from "./study.js";
 
 const PARTS = ["starting", "study", "working", "case", "search"];
+let turn = 0; // answers that come after another part was asked for are not shown
 const TITLES = { starting: "medx", study: "Study an image", working: "Studying", case: "Case", search: "Search" };
 let metadata = null;
 
@@ -35,19 +36,22 @@ function showMarks(marks) { $("marks").replaceChildren(...marks); }
 
 async function route() {
   if (!metadata) return;
+  const mine = ++turn, isLate = () => mine !== turn;
   clearTrouble();
   const [path, query] = location.hash.slice(1).split("?"), parameters = new URLSearchParams(query);
   const [, page, id] = path.split("/");
   $("item").close();
   try {
-    if (page === "search") { show("search"); await showSearch(parameters, openItem); }
+    if (page === "search") { show("search"); await showSearch(parameters, openItem, isLate); }
     else if (page === "case" && id) {
-      const marks = await showCase(id);
+      const marks = await showCase(id, isLate);
+      if (isLate()) return;
       show("case");
       showMarks(marks);
     } else if (page === "working" && isWorking()) show("working");
     else show("study");
   } catch (problem) {
+    if (isLate()) return;
     if (page === "case") { forgetCase(id); show("study"); }
     showTrouble(problem, route);
   }
@@ -113,6 +117,8 @@ addEventListener("keydown", (event) => {
   const typing = event.target.closest?.("input:not([type=range]), select, textarea");
   if (event.key === "?" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) { event.preventDefault(); openHelp(); }
 });
+const head = document.querySelector(".head");
+new ResizeObserver(() => document.documentElement.style.setProperty("--head", `${head.offsetHeight}px`)).observe(head);
 addEventListener("hashchange", route);
 whenWorkChanges(showLinks);
 start();

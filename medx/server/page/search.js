@@ -29,15 +29,16 @@ export function condition(filters) {
 }
 
 /** Show what the address asks for. */
-export async function showSearch(parameters, openItem) {
+export async function showSearch(parameters, openItem, isLate) {
   const item = parameters.get("item"), wanted = new URLSearchParams(parameters);
   wanted.delete("item");
   fillForm(wanted);
   const key = wanted.toString();
   if (key !== shown) {
     shown = null;
-    answered = await find(wanted);
-    if (answered === undefined) return; // another question came after
+    const found = await find(wanted);
+    if (isLate() || found === undefined) return; // another question came after
+    answered = found;
     shown = key;
     showResult(wanted);
   }
@@ -55,8 +56,9 @@ function fillForm(wanted) {
 
 async function find(wanted) {
   const text = wanted.get("text"), like = wanted.get("like");
-  if (!text && !like) return null;
   asking?.abort();
+  asking = null;
+  if (!text && !like) return null;
   const mine = asking = new AbortController();
   clearTrouble();
   $("results").replaceChildren(make("p", { class: "soft", text: "Searching …" }), make("div", { class: "loading" }));

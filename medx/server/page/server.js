@@ -15,11 +15,11 @@ export class Problem extends Error {
 
 export function askTokenWith(dialog) { ask = dialog; }
 
-/** Return a response that is fine; everything else is thrown as a Problem. */
+/** Return a response that is fine; everything else is thrown as a Problem. Who is `patient` asks a busy server again. */
 export async function send(path, options = {}) {
-  for (;;) {
+  for (let left = 4; ;) {
     const token = sessionStorage.getItem(KEPT);
-    const headers = { ...options.headers, ...(token ? { Authorization: `Bearer ${token}` } : {}) };
+    const headers = { ...options.headers, ...(token ? { Authorization: `Bearer ${asBytes(token)}` } : {}) };
     let response;
     try {
       response = await fetch(path, { ...options, headers });
@@ -27,6 +27,7 @@ export async function send(path, options = {}) {
       if (error.name === "AbortError") throw error;
       throw new Problem(0, "the server does not answer", "is it still running, and this computer still connected to it?");
     }
+    if (options.patient && response.status === 429 && left-- > 0) { await pause(response); continue; }
     if (response.status !== 401) {
       if (!response.ok) throw await problemOf(response);
       return response;
@@ -38,6 +39,11 @@ export async function send(path, options = {}) {
   }
 }
 
+const pause = (response) => new Promise((resolve) => { setTimeout(resolve, 1000 * (Number(response.headers.get("Retry-After")) || 1)); });
+
+/** Return text as UTF-8, a letter a byte: a header takes no others. */
+const asBytes = (text) => String.fromCharCode(...new TextEncoder().encode(text));
+
 async function problemOf(response) {
   let said = {};
   try { said = await response.json(); } catch { /* a proxy's page, or nothing: the status will do */ }
@@ -48,6 +54,13 @@ export async function getJson(path) { return (await send(path)).json(); }
 
 export async function postJson(path, body, options = {}) {
   return (await send(path, { ...options, method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json" } })).json();
+}
+
+/** Return whether a file begins with one of these bytes, written in hexadecimal. */
+export async function startsWith(file, marks) {
+  const bytes = new Uint8Array(await file.slice(0, 4).arrayBuffer());
+  const start = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return marks.some((mark) => start.startsWith(mark));
 }
 
 /** Return a form with a file under a name that tells nothing. */
@@ -79,7 +92,7 @@ export async function readLines(response, told) {
 /** Show a picture that may need the token. */
 export async function showPicture(img, path) {
   try {
-    const address = URL.createObjectURL(await (await send(path)).blob());
+    const address = URL.createObjectURL(await (await send(path, { patient: true })).blob());
     img.addEventListener("load", () => URL.revokeObjectURL(address), { once: true });
     img.src = address;
   } catch {

@@ -2,6 +2,7 @@
 
 import { keepCase } from "./cases.js";
 import { $, clearTrouble, make, showTrouble, tell } from "./elements.js";
+import { chooseFrame } from "./frames.js";
 import { formOf, getJson, Problem, readLines, send, showPicture } from "./server.js";
 
 const STEPS = ["reading", "prediction", "heat-map", "similar cases", "report"];
@@ -58,13 +59,22 @@ export async function studyAddress(address, name) {
   } catch (problem) { showTrouble(problem); }
 }
 
-/** Send a file, show its steps, and go to its case. */
-export async function study(file, name, { frame = 0, strategy = $("strategy").value } = {}) {
+/** Study a file; where it holds several images, the one that is chosen. */
+export async function studyFile(file, name, { at = 0, always = false } = {}) {
   const most = Number(document.body.dataset.maxUpload);
   if (file.size > most) {
     showTrouble(new Problem(413, `${name} has ${Math.ceil(file.size / 2 ** 20)} MiB, more than the ${most >> 20} MiB this server takes`, "choose a smaller file, or one frame of it; nothing was sent"));
     return;
   }
+  tell("Reading the file");
+  try {
+    const frame = await chooseFrame(file, at, { always });
+    if (frame !== undefined) await study(file, name, { frame });
+  } catch (problem) { showTrouble(problem, () => studyFile(file, name, { at, always })); }
+}
+
+/** Send a file, show its steps, and go to its case. */
+export async function study(file, name, { frame = 0, strategy = $("strategy").value } = {}) {
   const again = () => study(file, name, { frame, strategy });
   work?.abort();
   const mine = work = new AbortController();
@@ -75,13 +85,15 @@ export async function study(file, name, { frame = 0, strategy = $("strategy").va
   changed();
   try {
     const id = await follow(file, { frame, strategy }, mine.signal);
+    if (work !== mine) return;
     keepCase(id, { file, name, frame });
-    if (work === mine) work = null;
+    work = null;
     tell("The case is ready.");
     if (location.hash === "#/working") location.replace(`#/case/${id}`);
   } catch (problem) {
+    if (work !== mine) return; // another image is studied instead
     const shown = location.hash === "#/working";
-    if (work === mine) work = null;
+    work = null;
     if (shown) {
       addEventListener("hashchange", () => setTimeout(() => showTrouble(problem, again)), { once: true });
       location.replace("#/");
@@ -116,7 +128,7 @@ function showStep(step) {
 function take(files) {
   clearTrouble();
   if (files.length > 1) { showTrouble(new Problem(422, `${files.length} files were dropped, and a case is one image`, "drop one of them")); return; }
-  if (files.length) study(files[0], files[0].name, { frame: Number($("frame").value) || 0 });
+  if (files.length) studyFile(files[0], files[0].name);
 }
 
 $("file").addEventListener("change", (event) => { take([...event.target.files]); event.target.value = ""; });

@@ -45,9 +45,14 @@ CaseId = Annotated[str, Path(max_length=64)]
 @router.get("/cases/{case_id}/view", response_class=HTMLResponse, responses=PROBLEMS)
 async def view(request: Request, case_id: CaseId) -> HTMLResponse:
     """Return a case as a part of a page, with its pictures in it."""
-    study = server_of(request).kept.get(case_id)
-    served = Served(strategies=list(STRATEGIES), exports=offers(study))
-    part = await server_of(request).workers.run(render_view, study, served)
+    kept = server_of(request).kept.get(case_id)
+    served = Served(
+        strategies=list(STRATEGIES),
+        exports=offers(kept.study),
+        frame=kept.frame,
+        frames=kept.frames,
+    )
+    part = await server_of(request).workers.run(render_view, kept.study, served)
     return HTMLResponse(part)
 
 
@@ -65,7 +70,7 @@ async def export(
     ] = None,
 ) -> Response:
     """Return a case as pdf, fhir, dicom-sr, dicom-sc, dicom-pdf, html, md, case-json, case-html."""
-    study = server_of(request).kept.get(case_id)
+    study = server_of(request).kept.get(case_id).study
     source = None if file is None else await file.read()
     made = await server_of(request).workers.run(export_case, study, form, source)
     headers = {"Content-Disposition": f'attachment; filename="{made.name}"'}

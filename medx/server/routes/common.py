@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+import asyncio
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from fastapi import Depends, File, Form, Request, UploadFile
 
-from medx.core.images import Image
 from medx.server.examples import problem_example, shown
-from medx.server.problems import Problem
+from medx.server.monitoring import CLOSED
+from medx.server.problems import Problem, Refused
+from medx.server.uploads import Upload
 
 if TYPE_CHECKING:
     from medx.server.app import Server
+
+Result = TypeVar("Result")
+
+#: Seconds between two looks whether a client is still there.
+HANG_UP_SECONDS = 0.5
 
 Responses = dict[int | str, dict[str, Any]]
 
@@ -80,17 +88,33 @@ def server_of(request: Request) -> Server:
     return server
 
 
+async def unless_gone(request: Request, work: Coroutine[Any, Any, Result]) -> Result:
+    """Return what ``work`` returns; give it up when its client hangs up.
+
+    Raises:
+        Refused: When it did; nobody reads that answer.
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        while not (await asyncio.wait({task}, timeout=HANG_UP_SECONDS))[0]:
+            if await request.is_disconnected():
+                raise Refused(CLOSED, "the client hung up")
+        return task.result()
+    finally:
+        task.cancel()
+
+
 async def read_upload(
     request: Request,
     file: Annotated[UploadFile, File(description="PNG, JPEG, TIFF, BMP, NPY, NPZ or DICOM.")],
     frame: Annotated[
         int, Form(ge=0, le=1_000_000, description="Which frame of several, from 0.")
     ] = 0,
-) -> Image:
+) -> Upload:
     """Return the picture in an upload; the models are asked for first, decoding costs more."""
     server = server_of(request)
     _ = server.models
     return await server.uploads.read(file, frame=frame)
 
 
-Uploaded = Annotated[Image, Depends(read_upload)]
+Uploaded = Annotated[Upload, Depends(read_upload)]

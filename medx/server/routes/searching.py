@@ -49,11 +49,11 @@ async def search_text(request: Request, query: TextQuery) -> SearchResult:
 
 @router.post("/search/image", responses=UPLOADING | {200: shown(SEARCHED)})
 async def search_image(
-    request: Request, image: Uploaded, top_k: TopK = 10, split: Split = "all", where: Where = None
+    request: Request, upload: Uploaded, top_k: TopK = 10, split: Split = "all", where: Where = None
 ) -> SearchResult:
     """Return the images most similar to an uploaded one."""
     config = SearchConfig(top_k=top_k, split=split, where=where)
-    return await server_of(request).models.search(picture(image.pixels, UPLOAD), config)
+    return await server_of(request).models.search(picture(upload.image.pixels, UPLOAD), config)
 
 
 @router.get(

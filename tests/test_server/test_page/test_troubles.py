@@ -82,11 +82,62 @@ def test_several_files_at_once_are_refused(visit, site):
     assert "2 files were dropped" in trouble(page)
 
 
-def test_a_frame_that_is_not_there_is_refused(visit, site, film):
+def test_a_second_image_takes_the_place_of_the_first(visit, serve, bench, film, tmp_path, waiting):
+    second = tmp_path / "second.png"
+    second.write_bytes(film.read_bytes())
+    slow = replace(bench, chosen=ChosenEngine(engine=waiting, reason="asked for"))
+    with serve(slow) as served:
+        page = visit(served.url)
+        choose(page, film)
+        assert waiting.begun.wait(30)
+        page.set_input_files("#file", second)
+        page.wait_for_selector("h1:text('Studying second.png')")
+        waiting.go.set()
+        page.wait_for_selector("#case h1:visible")
+        assert page.locator("#case h1").inner_text() == "second.png"
+        assert not page.locator("#trouble h2").is_visible()
+
+
+def test_what_comes_late_is_not_shown(visit, site, film):
     page = visit(site.url)
-    page.fill("#frame", "3")
     choose(page, film)
-    assert "has no frame 3" in trouble(page)
+    page.wait_for_selector("#case h1:visible")
+    address = page.url
+    page.reload()
+    page.wait_for_selector("#case h1:visible")
+    held = []
+    page.route("**/search/text", lambda route: held.append(route))
+    page.goto(site.url + "/#/search?text=pneumonia&item=train-pneumonia-000")
+    page.wait_for_selector("text=Searching …")
+    page.goto(site.url + "/#/search")
+    page.wait_for_selector("text=For example")
+    page.goto(address)
+    page.wait_for_selector("#case h1:visible")
+    for route in held:
+        route.continue_()
+    page.goto(site.url + "/#/search")
+    page.wait_for_selector("text=For example")
+    page.wait_for_timeout(300)
+    assert page.locator(".hits").count() == 0
+    assert not page.locator("#item").is_visible()
+
+
+def test_a_busy_archive_is_asked_again_for_pictures(visit, site):
+    page = visit(site.url)
+    page.wait_for_selector("#sample-list img[src]")
+    refused = []
+
+    def once(route):
+        if route.request.url in refused:
+            route.continue_()
+        else:
+            refused.append(route.request.url)
+            route.fulfill(status=429, headers={"Retry-After": "1"}, json={"error": "busy"})
+
+    page.route("**/items/**", once)
+    page.goto(site.url + "/#/search?text=pneumonia")
+    page.wait_for_function("() => document.querySelectorAll('.hits img[src]').length === 12")
+    assert len(refused) == 12
 
 
 def test_a_busy_server_says_so_and_can_be_asked_again(visit, serve, bench, film, waiting):
@@ -152,16 +203,17 @@ def test_a_study_can_be_given_up(visit, serve, bench, film, waiting):
         waiting.go.set()
 
 
-def test_a_token_is_asked_for_until_it_is_right_and_kept_for_the_tab(visit, serve, bench):
-    with serve(bench, token="sesame") as served:
+@pytest.mark.parametrize("token", ["sesame", "sésame-密"])
+def test_a_token_is_asked_for_until_it_is_right_and_kept(visit, serve, bench, token):
+    with serve(bench, token=token) as served:
         page = visit(served.url)
         page.fill("#token-text", "wrong")
         page.keyboard.press("Enter")
         page.wait_for_selector("text=That is not the token")
-        page.fill("#token-text", "sesame")
+        page.fill("#token-text", token)
         page.keyboard.press("Enter")
         page.wait_for_selector("#sample-list img[src]")
-        assert page.evaluate("Object.values(sessionStorage)") == ["sesame"]
+        assert page.evaluate("Object.values(sessionStorage)") == [token]
         assert page.evaluate("Object.values(localStorage)") == []
         page.reload()
         page.wait_for_selector("#sample-list img[src]")

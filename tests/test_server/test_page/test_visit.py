@@ -1,6 +1,7 @@
 import io
 import json
 
+import numpy as np
 import pydicom
 import pytest
 from PIL import Image as PILImage
@@ -17,7 +18,12 @@ def upload(page, path):
     page.wait_for_selector("#case h1:visible")
 
 
+def open_tab(page, name):
+    page.get_by_role("tab", name=name).click()
+
+
 def take(page, name):
+    open_tab(page, "Report")
     with page.expect_download() as caught:
         page.click(f"[data-export={name}]")
     return caught.value.path().read_bytes()
@@ -54,14 +60,22 @@ def test_a_whole_visit(visit, site, film):
     assert marks == ["MOCK REPORT", "SYNTHETIC IMAGE", "SYNTHETIC ARCHIVE"]
     assert page.locator(".limits").is_visible()
 
+    open_tab(page, "Similar")
     page.click("[data-compare=N2]")
     assert page.locator("#other").is_visible()
     assert page.locator("#other-tag").inner_text().startswith("N2: ")
     page.keyboard.press("Escape")
     assert not page.locator("#other").is_visible()
 
+    open_tab(page, "Report")
     page.click(".text [data-goto=N1] >> nth=0")
-    assert "lit" in page.locator("#N1").get_attribute("class")
+    assert "lit" in page.locator("#other").get_attribute("class")  # beside the image
+    assert page.locator(".text").is_visible()
+    page.click(".text [data-goto=H1] >> nth=0")
+    assert "lit" in page.locator(".peak").get_attribute("class")
+    page.click(".text [data-goto=P1] >> nth=0")
+    assert "lit" in page.locator("#P1:visible").get_attribute("class")
+    assert page.evaluate("document.activeElement.id") == "P1"
 
     assert take(page, "pdf").startswith(b"%PDF")
     assert json.loads(take(page, "fhir"))["resourceType"] == "Bundle"
@@ -111,6 +125,7 @@ def test_a_dicom_file_gets_its_report_into_its_study_and_names_nobody(visit, sit
 
     page.reload()  # the server does not keep the file, and the page has lost it
     page.wait_for_selector("#case h1:visible")
+    open_tab(page, "Report")
     page.click("[data-export=dicom-sr]")
     assert "choose it again" in page.locator("#trouble").inner_text().lower()
     with page.expect_file_chooser() as chooser:
@@ -126,6 +141,7 @@ def test_a_report_goes_into_no_other_images_study(visit, site, film, tmp_path):
     page.reload()
     page.wait_for_selector("#case h1:visible")
     write_dicom(tmp_path / "other.dcm")
+    open_tab(page, "Report")
     page.click("[data-export=dicom-sr]")
     with page.expect_file_chooser() as chooser:
         page.get_by_role("button", name="Try again").click()
@@ -151,8 +167,67 @@ def test_samples_tell_nothing_beforehand(visit, site):
     assert "SYNTHETIC IMAGE" in page.locator("#marks").inner_text()
 
 
+def test_tabs_are_walked_by_keys_and_remembered(case, site):
+    def shown():
+        tabs = case.locator("[role=tab][aria-selected=true]").all_inner_texts()
+        panels = [p.get_attribute("id") for p in case.locator("[role=tabpanel]:visible").all()]
+        return tabs, panels
+
+    assert shown() == (["Prediction"], ["panel-prediction"])
+    case.focus("#tab-prediction")
+    for key, name in [
+        ("ArrowRight", "Similar"), ("ArrowRight", "Report"), ("ArrowRight", "Prediction"),
+        ("ArrowLeft", "Report"), ("Home", "Prediction"), ("End", "Report"),
+    ]:  # fmt: skip
+        case.keyboard.press(key)
+        assert shown() == ([name], [f"panel-{name.lower()}"])
+        assert case.evaluate("document.activeElement.textContent") == name
+    assert case.locator("[role=tab][tabindex='0']").count() == 1
+    case.reload()
+    case.wait_for_selector("#case h1:visible")
+    assert shown() == (["Report"], ["panel-report"])
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 860), (820, 1180)])
+def test_the_image_stays_in_sight(visit, site, film, width, height):
+    page = visit(site.url, width=width, height=height)
+    upload(page, film)
+    open_tab(page, "Report")
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    box = page.locator("#stage").bounding_box()
+    head = page.locator(".head").bounding_box()
+    assert box["y"] >= head["y"] + head["height"]
+    assert box["y"] + box["height"] <= height
+
+
+def test_of_several_frames_one_is_chosen(visit, site, film, tmp_path):
+    source = tmp_path / "loop.dcm"
+    pixels = read_image(film).pixels
+    write_dicom(source, np.stack([pixels // 3, pixels // 2, pixels]))
+    page = visit(site.url)
+    page.wait_for_selector("#upload:visible")
+    page.set_input_files("#file", source)
+    page.wait_for_selector("#frames[open]")
+    assert page.locator("#frame-note").inner_text() == "Frame 1 of 3"
+    before = page.locator("#frame-picture").get_attribute("src")
+    page.locator("#frame").fill("3")
+    page.wait_for_function(
+        "before => document.getElementById('frame-picture').src !== before", arg=before
+    )
+    page.click("text=Study this frame")
+    page.wait_for_selector("#case h1:visible")
+    assert "Frame 3 of 3" in page.locator(".case-head").inner_text()
+    assert page.locator("#marks").inner_text().startswith("MOCK REPORT")
+    page.click("text=Another frame")
+    page.wait_for_selector("#frames[open]")
+    assert page.locator("#frame-note").inner_text() == "Frame 3 of 3"
+    page.click("#frames >> text=Cancel")
+    assert page.locator("#case h1").is_visible()
+
+
 def test_another_strategy_writes_another_report(case):
     before, address = case.locator(".text").inner_text(), case.url
+    open_tab(case, "Report")
     case.select_option("#case select[name=strategy]", "concise")
     case.click("text=Write again")
     case.wait_for_function(
