@@ -100,11 +100,15 @@ def save_image_grid(
             cells[i].set_title(caption, fontsize=7, parse_math=False)
             _draw_outlines(cells[i], outlines[i] if outlines else ())
     if legend:
-        handles = [Patch(color=colour, label=name) for name, colour in legend.items()]
-        found = figure.legend(handles=handles, loc="outside right upper", fontsize=8)
-        for label in found.get_texts():
-            label.set_parse_math(False)
+        _draw_legend(figure, legend)
     return save_figure(figure, path)
+
+
+def _draw_legend(figure: Figure, legend: Mapping[str, str]) -> None:
+    handles = [Patch(color=colour, label=name) for name, colour in legend.items()]
+    found = figure.legend(handles=handles, loc="outside right upper", fontsize=8)
+    for label in found.get_texts():
+        label.set_parse_math(False)
 
 
 def _draw_outlines(cell: Any, outlines: Sequence[Outline]) -> None:

@@ -91,9 +91,7 @@ def fetch_snapshot(
             "token here",
             hint=hint,
         ) from error
-    except (
-        Exception
-    ) as error:  # the hub raises its own errors, httpx's and the system's, by version
+    except Exception as error:  # the hub's own, httpx's or the system's, by its version
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise WeightsUnavailableError(
             f"{repository} could not be downloaded: {reason}", hint=hint
