@@ -3,14 +3,17 @@
     python benchmarks/failures.py EVALUATION...   # folders of `medx classify evaluate`, one a seed
 
 It reads what the evaluations stored and the images they were of: no test split is met again.
-A picture of the images that most seeds got wrong goes beside the first evaluation: images of
-patients are to be looked at there, not to be published.
+Pictures go beside the first evaluation: the images that most seeds got wrong, and the mistakes of
+each class with probability, conformal set and heat-map (``pip install 'medx[explain]'``). Images
+of patients are to be looked at there, not to be published; ``--picture`` writes the second one
+elsewhere, of synthetic images alone.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,16 +22,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import yaml
+from failure_pictures import Mistake, save_failures
 
 from classify.evaluation.delong import delong_interval
+from classify.predict import load_classifier
 from medx.core.console import note, print_table
 from medx.core.figures import save_image_grid
 from medx.core.files import write_json
+from medx.core.shares import exact_share
+from medx.core.statistics import bootstrap_interval
 from medx.core.values import Interval
 from medx.datasets.catalog import load_dataset
+from medx.datasets.manifest import Record
 
 RESULTS = Path(__file__).parent / "results" / "failures.json"
 SHOWN = 20
+FEWEST, EVERY = 5, "every class"
+FIGURES = ("auroc", "accuracy", "balanced_accuracy")
 
 Flags = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
@@ -41,6 +51,9 @@ class Answers:
     Args:
         ids: N.
         target: N labels.
+        said: ``(S, N)`` labels.
+        probabilities: Of the first seed: a class → N.
+        sets: Of the first seed: the classes that each image may be of.
         wrong: ``(S, N)``.
         unsure: ``(S, N)``: the conformal set held more or less than one class.
         abstained: ``(S, N)``.
@@ -49,6 +62,9 @@ class Answers:
 
     ids: list[str]
     target: npt.NDArray[np.str_]
+    said: npt.NDArray[np.str_]
+    probabilities: dict[str, Floats]
+    sets: list[list[str]]
     wrong: Flags
     unsure: Flags
     abstained: Flags
@@ -61,18 +77,26 @@ def main() -> None:
     parser.add_argument("evaluations", type=Path, nargs="+")
     parser.add_argument("--data-dir", type=Path)
     parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--picture", type=Path, help="Of synthetic images alone.")
     options = parser.parse_args()
     config = yaml.safe_load((options.evaluations[0] / "config.yaml").read_text(encoding="utf-8"))
     dataset = load_dataset(config["dataset"], data_dir=options.data_dir)
+    if options.picture and not dataset.synthetic:
+        raise SystemExit("--picture is for synthetic images: no patient's image leaves its folder")
     answers = read_answers([folder / "predictions.csv" for folder in options.evaluations])
-    images = {record.id: record for record in dataset.records}
-    pixels = [dataset.read(images[name]).pixels for name in answers.ids]
+    by_id = {record.id: record for record in dataset.records}
+    records = [by_id[name] for name in answers.ids]
+    pixels = [dataset.read(record).pixels for record in records]
     measured = {name: np.array([measure(p) for p in pixels]) for name, measure in MEASURES.items()}
+    measured |= measure_boxes(records, pixels)
     found = {
         "dataset": dataset.name,
+        "synthetic": dataset.synthetic,
         "split": config["split"],
         "seeds": len(answers.wrong),
-        "agreement": describe_agreement(answers),
+        "evaluations": [read_figures(folder / "metrics.json") for folder in options.evaluations],
+        "agreement": describe_agreement(answers, records),
+        "called": describe_answers(answers),
         "warned": describe_warnings(answers),
         "properties": describe_properties(answers, measured),
     }
@@ -82,7 +106,40 @@ def main() -> None:
     picture = options.evaluations[0] / "figures" / "usual_failures.png"
     captions = [f"{answers.ids[i]}\n{answers.target[i]}" for i in usual]
     save_image_grid([pixels[i] for i in usual], captions, picture, title="wrong in most seeds")
-    note(f"wrote {picture} and {options.results}")
+    composite = options.picture or picture.with_name("failures_by_class.png")
+    classifier = load_classifier(Path(config["run"]), "cpu")
+    mistakes = gather_mistakes(answers, records, pixels)
+    title = (
+        f"{dataset.name}{' (synthetic)' if dataset.synthetic else ''}: wrong answers of one seed"
+    )
+    save_failures(mistakes, classifier, composite, title=f"{title}, least probable truth first")
+    note(f"wrote {picture}, {composite} and {options.results}")
+
+
+def gather_mistakes(
+    answers: Answers, records: list[Record], pixels: list[npt.NDArray[np.uint8]]
+) -> list[Mistake]:
+    """Return the wrong answers of the first seed."""
+    often = answers.wrong.sum(axis=0)
+    return [
+        Mistake(
+            pixels=pixels[i],
+            boxes=records[i].boxes,
+            truth=str(answers.target[i]),
+            said=str(answers.said[0, i]),
+            probabilities={name: float(p[i]) for name, p in answers.probabilities.items()},
+            conformal_set=answers.sets[i],
+            seeds=f"wrong in {often[i]} of {len(answers.wrong)}",
+        )
+        for i in np.flatnonzero(answers.wrong[0])
+    ]
+
+
+def read_figures(path: Path) -> dict[str, Any]:
+    """Return what an evaluation reached, and chance."""
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    metrics = {name: stored["metrics"][name] for name in FIGURES}
+    return {"n": stored["n"], "metrics": metrics, "chance": stored["chance"]}
 
 
 def read_answers(paths: list[Path]) -> Answers:
@@ -101,6 +158,13 @@ def read_answers(paths: list[Path]) -> Answers:
     return Answers(
         ids=ids,
         target=np.array([row["target"] for row in tables[0]]),
+        said=np.array([[row["label"] for row in table] for table in tables]),
+        probabilities={
+            name.removeprefix("p_"): np.array([float(row[name]) for row in tables[0]])
+            for name in tables[0][0]
+            if name.startswith("p_")
+        },
+        sets=[list(filter(None, row["conformal_set"].split("|"))) for row in tables[0]],
         wrong=flags(lambda row: row["label"] != row["target"]),
         unsure=flags(lambda row: row["conformal_set"].count("|") != 0 or not row["conformal_set"]),
         abstained=flags(lambda row: row["abstain"] == "True"),
@@ -108,7 +172,7 @@ def read_answers(paths: list[Path]) -> Answers:
     )
 
 
-def describe_agreement(answers: Answers) -> dict[str, Any]:
+def describe_agreement(answers: Answers, records: list[Record]) -> dict[str, Any]:
     """Return how many images no, some, most and all seeds get wrong, by class.
 
     ``all_by_chance`` is what independent mistakes at each seed's rate would give.
@@ -119,12 +183,36 @@ def describe_agreement(answers: Answers) -> dict[str, Any]:
         share = wrong.mean(axis=0)
         rows[str(label)] = {
             "images": int(wrong.shape[1]),
+            "wrong": mean_of(
+                share, [r for r, t in zip(records, answers.target, strict=True) if t == label]
+            ),
             "by_seed": wrong.sum(axis=1).tolist(),
             "any": int((share > 0).sum()),
             "most": int((share > 0.5).sum()),
             "all": int((share == 1).sum()),
             "all_by_chance": float(wrong.shape[1] * wrong.mean(axis=1).prod()),
         }
+    return rows
+
+
+def mean_of(share: Floats, records: list[Record]) -> dict[str, Any]:
+    """Return the mean over images with its interval, by patient where all are known."""
+    groups = [record.group for record in records if record.group]
+    named = groups if len(groups) == len(records) else None
+    if share.min() == share.max() and share[0] in (0, 1):
+        count = len(set(named)) if named else len(share)
+        of = "patients" if named else "images"
+        return exact_share(int(share[0]) * count, count, of=of).model_dump()
+    return bootstrap_interval(lambda s: float(s.mean()), share, groups=named).model_dump()
+
+
+def describe_answers(answers: Answers) -> dict[str, dict[str, float]]:
+    """Return the share of each answer for each class, over seeds; the most frequent first."""
+    rows = {}
+    for label in np.unique(answers.target):
+        names, counts = np.unique(answers.said[:, answers.target == label], return_counts=True)
+        order = np.argsort(-counts, kind="stable")
+        rows[str(label)] = {str(names[i]): float(counts[i] / counts.sum()) for i in order}
     return rows
 
 
@@ -146,30 +234,34 @@ def describe_warnings(answers: Answers) -> dict[str, dict[str, float]]:
 
 
 def describe_properties(answers: Answers, measured: dict[str, Floats]) -> dict[str, Any]:
-    """Return how well a property tells the images most seeds get wrong from those none does."""
+    """Return how well a property tells the images most seeds get wrong from those none does.
+
+    Of each class and of all images; left out where there are fewer than ``FEWEST`` of either.
+    """
     share = answers.wrong.mean(axis=0)
     rows: dict[str, Any] = {}
-    for label in np.unique(answers.target):
-        wrong = (answers.target == label) & (share > 0.5)
-        right = (answers.target == label) & (share == 0)
-        if wrong.sum() < 5:
-            continue
-        rows[str(label)] = {
-            name: {
-                "wrong": float(np.median(values[wrong])),
-                "right": float(np.median(values[right])),
-                "auroc": separation(values[wrong], values[right]),
-            }
-            for name, values in measured.items()
-        }
+    for label in [*np.unique(answers.target), EVERY]:
+        of_label = (answers.target == label) | (label == EVERY)
+        for name, values in measured.items():
+            known = of_label & np.isfinite(values)
+            wrong, right = values[known & (share > 0.5)], values[known & (share == 0)]
+            if min(len(wrong), len(right)) >= FEWEST:
+                rows.setdefault(str(label), {})[name] = {
+                    "images": [len(wrong), len(right)],
+                    "wrong": float(np.median(wrong)),
+                    "right": float(np.median(right)),
+                    "auroc": separation(wrong, right),
+                }
     return rows
 
 
-def separation(wrong: Floats, right: Floats) -> dict[str, Any] | None:
+def separation(wrong: Floats, right: Floats) -> dict[str, Any]:
     """Return the AUROC of a property for being wrong, with its interval."""
     is_wrong = np.repeat([True, False], [len(wrong), len(right)])
     interval = delong_interval(is_wrong, np.concatenate([wrong, right]))
-    return interval.model_dump() if interval else None
+    if interval is None:
+        raise ValueError("wrong and right must hold two images each")
+    return interval.model_dump()
 
 
 def brightness(pixels: npt.NDArray[np.uint8]) -> float:
@@ -208,6 +300,20 @@ def as_grey(pixels: npt.NDArray[np.uint8]) -> Floats:
     return np.asarray(grey, np.float64) / 255.0
 
 
+def measure_boxes(records: list[Record], pixels: list[npt.NDArray[np.uint8]]) -> dict[str, Floats]:
+    """Return what boxes say of what is to be seen; NaN for an image without any."""
+    areas, offsets = np.full((2, len(records)), np.nan)
+    for i, (record, image) in enumerate(zip(records, pixels, strict=True)):
+        inside = np.zeros(image.shape[:2], bool)
+        for box in record.boxes:
+            inside[box.y : box.y + box.height, box.x : box.x + box.width] = True
+        if inside.any() and not inside.all():
+            grey = as_grey(image)
+            areas[i] = inside.mean()
+            offsets[i] = grey[inside].mean() - grey[~inside].mean()
+    return {"box covers": areas, "box brighter than the rest by": offsets}
+
+
 MEASURES = {
     "brightness": brightness,
     "contrast": contrast,
@@ -218,13 +324,35 @@ MEASURES = {
 
 
 def print_findings(found: dict[str, Any]) -> None:
-    """Print the three tables."""
+    """Print the tables."""
     print_table(
         (
-            (label, r["images"], *(r[k] for k in ("any", "most", "all", "all_by_chance")))
+            (seed, row["n"], *(_beside_chance(row, name) for name in FIGURES))
+            for seed, row in enumerate(found["evaluations"])
+        ),
+        columns=("evaluation", "n", *FIGURES),
+    )
+    print_table(
+        (
+            (
+                label,
+                r["images"],
+                str(Interval(**r["wrong"])),
+                *(r[k] for k in ("any", "most", "all", "all_by_chance")),
+                ", ".join(f"{k} {v:.2f}" for k, v in list(found["called"][label].items())[:3]),
+            )
             for label, r in found["agreement"].items()
         ),
-        columns=("class", "images", "wrong in any", "in most", "in all", "in all by chance"),
+        columns=(
+            "class",
+            "images",
+            "wrong (mean)",
+            "in any",
+            "in most",
+            "in all",
+            "in all by chance",
+            "called",
+        ),
         title=f"{found['dataset']}, split {found['split']}, {found['seeds']} seeds",
     )
     print_table(
@@ -234,12 +362,16 @@ def print_findings(found: dict[str, Any]) -> None:
     for label, rows in found["properties"].items():
         print_table(
             (
-                (name, r["wrong"], r["right"], str(Interval(**r["auroc"])))
+                (name, *r["images"], r["wrong"], r["right"], str(Interval(**r["auroc"])))
                 for name, r in rows.items()
             ),
-            columns=("property (median)", "wrong in most", "wrong in none", "AUROC"),
+            columns=("property", "n wrong", "n right", "median wrong", "median right", "AUROC"),
             title=f"{label}: images wrong in most seeds against those right in all",
         )
+
+
+def _beside_chance(row: dict[str, Any], name: str) -> str:
+    return f"{Interval(**row['metrics'][name])}, chance {row['chance'][name]:.3f}"
 
 
 if __name__ == "__main__":
