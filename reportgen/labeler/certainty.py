@@ -106,6 +106,9 @@ def _holds_after(sentence: Sentence, cue: Phrase, target: Target) -> bool:
         return False
     if _is_twofold(cue) and _leads(sentence, cue):
         return False
+    gap = sentence.between(target.end, cue.start)
+    if cue.has("alternative") and any(phrase.has("uncertain_before") for phrase in gap):
+        return False  # "opacity may be atelectasis vs pneumonia"
     if _speaks_of_tip(sentence, cue, target):
         return False
     return reaches_back(sentence, cue, target.end)

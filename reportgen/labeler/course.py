@@ -188,6 +188,8 @@ def _share_lists(
     for a, b in pairs:
         if not found[b].placed and b not in unsided:
             found[b].share_place(found[a])
+        elif not found[b].sides and b not in unsided and _linked(sentence, range(a[1], b[0])):
+            found[b].sides |= found[a].sides
         if not found[b].changes:
             found[b].changes |= found[a].changes
     for a, b in reversed(pairs):
