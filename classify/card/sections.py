@@ -168,10 +168,10 @@ def _ledger(card: ModelCard) -> Iterator[Block]:
         text=f"Selected on {_chosen_on(card)}; test evaluated {times if looks else 'never yet'}."
     )
     yield Block(
-        columns=("time", "dataset", "split", "images"),
+        columns=("time", "dataset", "split", "images", "test images (digest of ids)"),
         rows=tuple(
             (entry.get("time", "–"), entry.get("dataset", "–"), entry.get("split", "–"),
-             entry.get("n", "–"))
+             entry.get("n", "–"), entry.get("test_ids") or "–")
             for entry in card.ledger
         ),
     )  # fmt: skip

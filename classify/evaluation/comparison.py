@@ -15,7 +15,7 @@ class ComparedRun(Value):
 
     classifier: str
     trained_on: str
-    dataset: str
+    dataset: str = Field(description="Its name, and which one where several share it.")
     synthetic: bool
     split: str
     n: int
@@ -24,6 +24,7 @@ class ComparedRun(Value):
     left_out: dict[str, int] = Field(description="Classes unknown to the classifier → images.")
     operating_point: float | None
     metrics: Measured
+    chance: dict[str, float] = Field(description="What one answer for every image reaches.")
     unit: str = Field(description="What was resampled: image or patient.")
     test_evaluations: int
     skipped: list[Skipped]
@@ -35,6 +36,7 @@ class Gap(Value):
     classifier: str
     start: str
     end: str
+    left_out: list[str] = Field(description="Classes that only one of the two holds.")
     metrics: dict[str, Interval | None]
 
 
@@ -57,15 +59,16 @@ class PairedTest(Value):
 class Comparison(Value):
     """Runs × datasets, gaps and tests; ``metrics.json`` of its folder."""
 
-    schema_version: int = 1
+    schema_version: int = 2
     run_dir: str
+    page: str = Field(description="The same with pictures, as HTML.")
     split: str
     shown: list[str] = Field(description="Metrics of the table.")
     rows: list[ComparedRun]
-    chance: dict[str, dict[str, float]] = Field(description="dataset → what one answer reaches")
     gaps: list[Gap]
     tests: list[PairedTest]
     notes: list[str]
     bootstrap_resamples: int
     bootstrap_seed: int
+    figures: dict[str, str] = Field(description="file → what it shows")
     disclaimer: str = DISCLAIMER

@@ -53,7 +53,8 @@ def delong_difference(
 ) -> tuple[Interval, float] | None:
     """Return AUROC of ``second`` less that of ``first`` on the same images, and its p-value.
 
-    None below two of each side.
+    None below two of each side, or where they differ and nothing says how surely: each is then
+    without a fault, or the same for all images.
     """
     if min(np.count_nonzero(positive), np.count_nonzero(~positive)) < 2:
         return None
@@ -62,7 +63,7 @@ def delong_difference(
     variance = float(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1])
     interval = _normal(difference, variance, -1.0)
     if variance <= 1e-15:  # the same order of images, or both without a fault
-        return interval, 1.0 if abs(difference) < 1e-12 else 0.0
+        return (interval, 1.0) if abs(difference) < 1e-12 else None
     return interval, float(2 * norm.sf(abs(difference) / np.sqrt(variance)))
 
 

@@ -26,7 +26,13 @@ from classify.evaluation.scoring import Scored, score, split_to_measure
 from classify.evaluation.shared_classes import map_labels
 from classify.evaluation.subgroups import check_columns, measure_subgroups
 from classify.evaluation.tally import confusion_matrix
-from classify.ledger import count_evaluations, record_evaluation, say_learned, say_selection
+from classify.ledger import (
+    count_evaluations,
+    digest_test,
+    record_evaluation,
+    say_learned,
+    say_selection,
+)
 from classify.predict import Classifier, load_classifier
 from classify.prediction_files import predictions_csv
 from classify.results import EvaluationResult, Skipped
@@ -111,9 +117,10 @@ def evaluate(
     output_dir = output_dir or create_run_dir("classify", "evaluate")
     save_config(output_dir, as_mapping(config))
     if scored.met_test:
-        record_evaluation(run_dir, part.name, split, len(scored.records))
+        ids = digest_test(dataset)
+        record_evaluation(run_dir, part.name, split, len(scored.records), ids=ids)
     judged = _judge(classifier, scored)
-    result = _measure(config, classifier, part, scored, judged, run_dir, output_dir)
+    result = _measure(config, classifier, dataset, scored, judged, run_dir, output_dir)
     names = [classifier.classes[t] for t in scored.target]
     predictions = classifier.as_predictions(judged.ids, scored.probs, judged.ood_parts)
     write_text(output_dir / "predictions.csv", predictions_csv(predictions, names))
@@ -156,14 +163,14 @@ def chance_levels(scored: Scored) -> dict[str, float]:
 def _measure(
     config: EvaluateConfig,
     classifier: Classifier,
-    part: Dataset,
+    dataset: Dataset,
     scored: Scored,
     judged: Judged,
     run_dir: Path,
     output_dir: Path,
 ) -> EvaluationResult:
     about = classifier.description
-    looks = count_evaluations(run_dir, part.name)
+    looks = count_evaluations(run_dir, dataset.name, digest_test(dataset))
     how = Bootstrap(groups=scored.groups, resamples=config.resamples, seed=config.seed)
     figures_of_merit = _figures_of_merit(config, classifier, scored, how)
     trust = measure_trust(classifier, judged, how, output_dir, label_shift=config.label_shift)
@@ -172,14 +179,14 @@ def _measure(
         page=str(output_dir / PAGE),
         classifier=classifier.name,
         trained_on=about.dataset,
-        dataset=part.name,
-        synthetic=part.synthetic,
+        dataset=dataset.name,
+        synthetic=dataset.synthetic,
         split=config.split,
         n=len(scored.records),
         classes=list(classifier.classes),
         absent=list(scored.shared.absent),
         left_out=scored.shared.left_out,
-        notes=[*scored.notes, *_caveats(config, classifier, scored, part, run_dir)],
+        notes=[*scored.notes, *_caveats(config, classifier, scored, dataset, run_dir)],
         temperature=about.temperature,
         operating_point=about.operating_point,
         operating_point_rule=about.operating_point_rule,
@@ -200,14 +207,14 @@ def _measure(
 
 
 def _caveats(
-    config: EvaluateConfig, classifier: Classifier, scored: Scored, part: Dataset, run_dir: Path
+    config: EvaluateConfig, classifier: Classifier, scored: Scored, dataset: Dataset, run_dir: Path
 ) -> list[str]:
     """Return, and say, which of the images cannot judge the classifier, and which were left out."""
     found = []
     if config.limit is not None:
         found.append(f"only the first {config.limit} records were asked for")
-    if part.name == classifier.description.dataset:
-        found += say_learned(run_dir, scored.records)
+    if dataset.name == classifier.description.dataset:
+        found += say_learned(run_dir, dataset, scored.records)
     for text in found:
         warn(text)
     return found

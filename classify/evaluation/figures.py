@@ -85,7 +85,7 @@ def save_roc(
     for c in both:
         positive = target == c
         label = f"{classes[c]} (AUC {auroc(positive, probs[:, c]):.3f})"
-        _draw_curve(axes, *roc_curve(positive, probs[:, c]), label=label)
+        draw_curve(axes, *roc_curve(positive, probs[:, c]), label=label)
         for name, threshold in operating_points.items():
             yes = probs[:, c] >= threshold
             axes.plot(yes[~positive].mean(), yes[positive].mean(), "o", label=name)
@@ -110,7 +110,7 @@ def save_precision_recall(
         label = (
             f"{classes[c]} (AP {auprc(positive, probs[:, c]):.3f}, chance {positive.mean():.3f})"
         )
-        drawn = _draw_curve(axes, recall, precision, label=label)
+        drawn = draw_curve(axes, recall, precision, label=label)
         axes.axhline(positive.mean(), linestyle=":", color=drawn.get_color(), linewidth=1)
     axes.set(xlabel="recall (sensitivity)", ylabel="precision", xlim=(0, 1.02), ylim=(0, 1.02))
     draw_legend(axes, loc="lower left")
@@ -129,7 +129,8 @@ def draw_legend(axes: Any, *, loc: str = "best") -> None:
         text.set_parse_math(False)
 
 
-def _draw_curve(axes: Any, x: Floats, y: Floats, *, label: str) -> Any:
+def draw_curve(axes: Any, x: Floats, y: Floats, *, label: str) -> Any:
+    """Draw a curve of any number of points, and return its line."""
     rows = np.unique(np.linspace(0, len(x) - 1, CURVE_POINTS).astype(int))
     # matplotlib hides what starts with an underscore.
     return axes.plot(x[rows], y[rows], label=f" {label}", drawstyle="default")[0]

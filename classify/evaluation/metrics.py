@@ -43,7 +43,14 @@ Doubles = npt.NDArray[np.float64]
 
 #: What is a figure of the whole only, not of one class against the rest.
 OVERALL_ONLY = ("accuracy", "balanced_accuracy", "macro_f1", "weighted_f1", "nll")
+#: Means over classes, and the figure of one class that they are means of.
+MEANS = {"balanced_accuracy": "sensitivity", "macro_f1": "f1"}
+#: Of more than two classes, means themselves.
+MULTI_CLASS_MEANS = ("auroc", "auprc", "f1", "precision", "sensitivity", "specificity")
 STANDARD_ERROR = "bootstrap standard error"
+WITH_EXACT = (
+    "percentile bootstrap, with the exact binomial of classes that are all right or all wrong"
+)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -106,7 +113,7 @@ def measure_case(case: Case, how: Bootstrap) -> tuple[Measured, list[Measured]]:
     """Return the metrics of the whole, and of each class against the rest."""
     sampled = sample_metrics(case, how)
     columns = [_intervals(sampled, c) for c in range(case.num_classes + 1)]
-    shares = _Shares(case.target, case.predicted, case.num_classes, how)
+    shares = _Shares(case, how)
     columns = [shares.without_points(found, c) for c, found in enumerate(columns)]
     whole = columns.pop()
     by_class = [{k: v for k, v in found.items() if k not in OVERALL_ONLY} for found in columns]
@@ -122,19 +129,19 @@ def measure_case(case: Case, how: Bootstrap) -> tuple[Measured, list[Measured]]:
 def measure_decisions(target: Ints, predicted: Ints, num_classes: int, how: Bootstrap) -> Measured:
     """Return the metrics that need no probability, of the whole."""
     sums = _one_hot_table(target, predicted, num_classes)
-    tally = count(target, predicted, num_classes)
-    estimates = decision_metrics(tally, None)
+    estimates = decision_metrics(count(target, predicted, num_classes), None)
     drawn = [
         decision_metrics(_tally(weights @ sums, num_classes), None)
         for weights in how.weights(len(target))
     ]
+    samples = {name: np.concatenate([part[name] for part in drawn]) for name in estimates}
+    _blank_partial_means(estimates, samples, range(num_classes))
     found = {
-        name: percentile_interval(
-            float(value[..., -1]), np.concatenate([part[name][:, -1] for part in drawn])
-        )
+        name: percentile_interval(float(value[-1]), samples[name][:, -1])
         for name, value in estimates.items()
     }
-    return _Shares(target, predicted, num_classes, how).without_points(found, num_classes)
+    case = Case(target=target, probs=np.eye(num_classes)[predicted], predicted=predicted)
+    return _Shares(case, how).without_points(found, num_classes)
 
 
 def sample_metrics(case: Case, how: Bootstrap) -> Sampled:
@@ -142,10 +149,24 @@ def sample_metrics(case: Case, how: Bootstrap) -> Sampled:
     table = _Table(case)
     parts = [table.metrics(weights) for weights in how.weights(len(case.target))]
     once = table.metrics(np.ones((1, len(case.target)), np.float32))
-    return Sampled(
-        estimates={name: values[0] for name, values in once.items()},
-        samples={name: np.concatenate([part[name] for part in parts]) for name in once},
-    )
+    estimates = {name: values[0] for name, values in once.items()}
+    samples = {name: np.concatenate([part[name] for part in parts]) for name in once}
+    chosen = range(case.num_classes) if case.measured is None else case.measured
+    _blank_partial_means(estimates, samples, chosen)
+    return Sampled(estimates=estimates, samples=samples)
+
+
+def _blank_partial_means(
+    estimates: dict[str, Doubles], samples: dict[str, Doubles], chosen: Sequence[int]
+) -> None:
+    """Blank each mean over classes in samples that lack one of them: it is another figure there."""
+    num_classes = len(next(iter(estimates.values()))) - 1
+    own = MULTI_CLASS_MEANS if num_classes > 2 else ()
+    for name, part in {**MEANS, **{name: name for name in own}}.items():
+        if name in samples:
+            known = [c for c in chosen if np.isfinite(estimates[part][c])]
+            lost = np.isnan(samples[part][:, known]).any(axis=1)
+            samples[name][lost, -1] = np.nan
 
 
 class _Table:
@@ -208,19 +229,54 @@ def _intervals(sampled: Sampled, column: int) -> Measured:
 class _Shares:
     """What each share is of: images, and the patients they come from."""
 
-    def __init__(self, target: Ints, predicted: Ints, num_classes: int, how: Bootstrap) -> None:
-        self.counts = share_counts(count(target, predicted, num_classes))
-        self.units = share_units(target, predicted, num_classes, how.groups)
+    def __init__(self, case: Case, how: Bootstrap) -> None:
+        facts = (case.target, case.predicted, case.num_classes)
+        self.case = case
+        self.counts = share_counts(count(*facts))
+        self.units = share_units(*facts, how.groups)
         self.of = "images" if how.independent else "patients"
 
     def without_points(self, found: Measured, column: int) -> Measured:
         """Give a share of none or all an exact interval: every resample of it is the same."""
         changed = dict(found)
-        for name, (parts, wholes) in self.counts.items():
-            part, whole, units = parts[column], wholes[column], int(self.units[name][column])
-            if found.get(name) is not None and whole and part in (0, whole):
-                changed[name] = exact_share(units if part else 0, units, of=self.of)
+        for name in self.counts:
+            exact = self._exact(name, column)
+            if found.get(name) is not None and exact is not None:
+                changed[name] = exact
+        if column == self.case.num_classes:
+            means = {"balanced_accuracy": "sensitivity"}
+            if column > 2:
+                means |= {name: name for name in ("sensitivity", "specificity", "precision")}
+            for name, share in means.items():
+                changed[name] = self._widened(found[name], share)
         return changed
+
+    def _exact(self, name: str, column: int) -> Interval | None:
+        """Return the interval of a share of none or all; None when it is no such share."""
+        parts, wholes = self.counts[name]
+        part, whole, units = parts[column], wholes[column], int(self.units[name][column])
+        if not whole or part not in (0, whole):
+            return None
+        return exact_share(units if part else 0, units, of=self.of)
+
+    def _widened(self, mean: Interval | None, share: str) -> Interval | None:
+        """Add to the interval of a mean over classes what resampling cannot see of its shares."""
+        case = self.case
+        chosen = range(case.num_classes) if case.measured is None else case.measured
+        counted = [
+            c for c in chosen if self.counts[share][1][c] or self.counts["sensitivity"][1][c]
+        ]
+        exact = [found for c in counted if (found := self._exact(share, c)) is not None]
+        if mean is None or not exact:
+            return mean
+        below = sum(found.estimate - found.low for found in exact) / len(counted)
+        above = sum(found.high - found.estimate for found in exact) / len(counted)
+        return Interval(
+            estimate=mean.estimate,
+            low=max(mean.low - below, 0.0),
+            high=min(mean.high + above, 1.0),
+            method=WITH_EXACT,
+        )
 
 
 def _one_hot_table(target: Ints, predicted: Ints, num_classes: int) -> npt.NDArray[np.float32]:

@@ -82,6 +82,8 @@ def _measure_group(
         )
         whole = measure_case(part, how.of(rows))[0]
         metrics = {name: whole[name] for name in SHOWN}
+        if len(np.unique(target)) == 1:  # of one class it would be its sensitivity
+            metrics["balanced_accuracy"] = None
     counts = np.bincount(target, minlength=len(classes)).tolist()
     return Subgroup(
         column=column,

@@ -19,7 +19,13 @@ from classify.explanation.page import save_page
 from classify.explanation.pointing import MARKED_FROM, TOLERANCE
 from classify.explanation.results import Explained, Explanation, Localisation, Sanity
 from classify.explanation.sanity import check_sanity
-from classify.ledger import count_evaluations, meets_test, record_evaluation, say_learned
+from classify.ledger import (
+    count_evaluations,
+    digest_test,
+    meets_test,
+    record_evaluation,
+    say_learned,
+)
 from classify.predict import Classifier, load_classifier
 from classify.results import Skipped
 from classify.training.selection import groups_of
@@ -59,11 +65,12 @@ def explain(
     material = gather(classifier, part)
     looks, notes = 0, []
     if material.truth is not None:
+        ids = digest_test(dataset)
         if part.name == classifier.description.dataset:
-            notes = say_learned(train_dir, material.records)
+            notes = say_learned(train_dir, dataset, material.records)
         if meets_test(material.records):
-            record_evaluation(train_dir, part.name, config.split, len(material.records))
-        looks = count_evaluations(train_dir, part.name)
+            record_evaluation(train_dir, part.name, config.split, len(material.records), ids=ids)
+        looks = count_evaluations(train_dir, part.name, ids)
     return _explain(
         classifier,
         material,

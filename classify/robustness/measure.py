@@ -9,9 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from classify.config import as_mapping
-from classify.data import check_labels
+from classify.data import check_labels, labelled
 from classify.evaluation.metrics import Case, sample_metrics
-from classify.ledger import count_evaluations, meets_test, record_evaluation, say_learned
+from classify.ledger import (
+    count_evaluations,
+    digest_test,
+    meets_test,
+    record_evaluation,
+    say_learned,
+)
 from classify.predict import Classifier, load_classifier
 from classify.results import Skipped
 from classify.robustness.config import RobustnessConfig
@@ -72,15 +78,16 @@ def measure_robustness(
         CheckpointError: When the train run is unfinished or damaged.
     """
     classifier = load_classifier(train_dir, config.device, batch_size=config.batch_size)
-    part = dataset.split(config.split, limit=config.limit)
+    part = labelled(dataset.split(config.split, limit=config.limit))
     target_of = _class_index(classifier, part)
     loaded = part.load_pixels(classifier.size)
     target = np.array([target_of[str(record.label)] for record in loaded.records], np.int64)
+    ids = digest_test(dataset)
     if meets_test(loaded.records):
-        record_evaluation(train_dir, part.name, config.split, len(target))
+        record_evaluation(train_dir, part.name, config.split, len(target), ids=ids)
     how = Bootstrap(groups=groups_of(loaded.records), resamples=config.resamples, seed=config.seed)
     own = part.name == classifier.description.dataset
-    notes = say_learned(train_dir, loaded.records) if own else []
+    notes = say_learned(train_dir, dataset, loaded.records) if own else []
     for text in notes:
         warn(text)
     pixels = np.stack([classifier.fit(image) for image in loaded.pixels])
@@ -114,7 +121,7 @@ def measure_robustness(
         seed=config.seed,
         bootstrap_resamples=config.resamples,
         bootstrap_unit=how.unit,
-        test_evaluations=count_evaluations(train_dir, part.name),
+        test_evaluations=count_evaluations(train_dir, part.name, ids),
         notes=notes,
         skipped=[Skipped(id=name, reason=reason) for name, reason in loaded.skipped],
         figures=[FIGURE],

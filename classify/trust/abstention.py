@@ -80,7 +80,10 @@ def measure_abstention(right: Flags, sureness: Floats, how: Bootstrap) -> Absten
         sureness: ``(N,)``, as ``certainty`` gives it.
         how: What belongs together.
     """
-    count, order = len(right), np.argsort(-np.asarray(sureness), kind="stable")
+    count = len(right)
+    # Images often come sorted by class, which must not decide among equally sure ones.
+    mixed = np.random.default_rng(0).permutation(count)
+    order = mixed[np.argsort(-np.asarray(sureness)[mixed], kind="stable")]
     errors = count - int(np.count_nonzero(right))
     best = np.maximum(np.arange(1, count + 1) - (count - errors), 0) / np.arange(1, count + 1)
     selective = []

@@ -9,7 +9,7 @@ from medx.cli.trust_tables import print_trust
 from medx.core.console import print_line, print_table
 
 if TYPE_CHECKING:
-    from classify.evaluation.comparison import Comparison, PairedTest
+    from classify.evaluation.comparison import ComparedRun, Comparison, PairedTest
     from classify.evaluation.measured import Measured, Subgroup
     from classify.results import EvaluationResult
 
@@ -73,9 +73,8 @@ def print_comparison(result: Comparison) -> None:
         ),
         columns=("run", "dataset", "n", *result.shown, "looks at test"),
     )
-    for name, levels in result.chance.items():
-        said = ", ".join(f"{k} {v:.3f}" for k, v in levels.items() if k in result.shown)
-        print_line(f"chance on {name}: {said}")
+    for text in dict.fromkeys(_say_chance(row, result.shown) for row in result.rows):
+        print_line(text)
     if result.gaps:
         print_table(
             (
@@ -96,7 +95,13 @@ def print_comparison(result: Comparison) -> None:
         f"patients are named, seed {result.bootstrap_seed}"
     )
     print_line(f"run: {result.run_dir}")
+    print_line(f"page: {result.page}")
     print_line(result.disclaimer)
+
+
+def _say_chance(row: ComparedRun, shown: list[str]) -> str:
+    said = ", ".join(f"{name} {row.chance[name]:.3f}" for name in shown if name in row.chance)
+    return f"chance on {row.dataset}, n = {row.n}: {said}"
 
 
 def _test_row(test: PairedTest) -> tuple[object, ...]:

@@ -1,6 +1,7 @@
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -86,7 +87,38 @@ def test_gaps_go_from_val_to_test_and_from_home_to_elsewhere(runs, compare, bina
     assert lost.estimate == pytest.approx(away - home)
     assert lost.high < 0
     assert result.tests == []
-    assert list(result.chance) == ["binary", "external"]
+    assert [row.chance["accuracy"] for row in result.rows] == [2 / 3, pytest.approx(5 / 9, abs=0.2)]
+
+
+def test_a_gap_is_of_the_classes_that_both_hold(multiclass_run, multiclass, compare, tmp_path):
+    run = str(shutil.copytree(multiclass_run, tmp_path / "far"))
+    dropped = multiclass.classes[0]
+    kept = tuple(r for r in multiclass.records if r.label != dropped)
+    fewer = replace(multiclass, records=kept, classes=multiclass.classes[1:], name="fewer")
+    result = compare([run], multiclass, fewer)
+    gap = next(gap for gap in result.gaps if gap.end == "fewer test")
+    # The very images of the shared classes: nothing is gained or lost.
+    assert [gap.metrics[name].estimate for name in gap.metrics] == [0.0, 0.0, 0.0]
+    assert gap.left_out == [dropped]
+    assert any(f"without {dropped}" in text for text in result.notes)
+
+
+def test_two_splits_of_one_name_are_told_apart(runs, compare, binary, monkeypatch):
+    turned = {"train": "test", "test": "train"}
+    records = tuple(replace(r, split=turned.get(r.split, r.split)) for r in binary.records)
+    known = {"binary": binary, "folder": replace(binary, records=records)}
+    monkeypatch.setattr(comparing, "load_dataset", lambda name, data_dir=None: known[name])
+    config = CompareConfig(runs=runs[1:], datasets=tuple(known), device="cpu", resamples=20)
+    result = compare_runs(config, tmp := Path(runs[0]).parent / "out")
+    assert [row.dataset for row in result.rows] == ["binary (binary)", "binary (folder)"]
+    assert [row.test_evaluations for row in result.rows] == [1, 1]
+    assert [gap.end for gap in result.gaps] == ["binary (binary) test", "binary (folder) test"]
+    assert any("was trained on another split of binary" in text for text in result.notes)
+    page = (tmp / "index.html").read_text()
+    assert "binary (folder)" in page
+    assert page.count("data:image/png;base64,") == 4
+    with pytest.raises(InputError, match="each dataset once"):
+        compare_runs(replace(config, datasets=("binary", "binary")), tmp)
 
 
 def test_an_external_set_without_splits_is_compared_whole(runs, compare, binary):
@@ -116,7 +148,7 @@ def test_a_run_away_from_home_has_no_gap_and_says_so(multiclass_run, runs, compa
     result = compare([str(far), runs[1]])
     assert [gap.classifier for gap in result.gaps] == ["binary"]
     said = " ".join(result.notes)
-    assert "far was trained on multiclass, which is not among the datasets" in said
+    assert "far was trained on multiclass, which is not among the datasets, or on" in said
     assert "far and binary know different classes: AUROC is not compared" in said
     assert "binary has no columns" in said
     assert [test.statistic for test in result.tests] == ["accuracy"]

@@ -185,6 +185,22 @@ def test_a_share_of_all_counts_patients_where_they_repeat():
     assert measure_decisions(target, target, 2, how)["precision"] == found["precision"]
 
 
+@pytest.mark.parametrize("classes", [2, 3])
+def test_a_rare_class_that_is_always_missed_is_not_measured_by_samples_without_it(classes):
+    target = np.repeat(np.arange(classes), [*[100, 50][: classes - 1], 2])
+    predicted = np.minimum(target, classes - 2)
+    probs = np.eye(classes)[predicted] + 0.1
+    found = measure(target, probs / probs.sum(axis=1, keepdims=True), predicted)
+    expected = (classes - 1) / classes
+    # Samples without the class would say 1; what two misses of two leave open is exact.
+    assert found["macro_f1"].high < expected
+    bound = binomtest(0, 2).proportion_ci(method="exact").high
+    for name in ("balanced_accuracy", "sensitivity")[: classes - 1]:
+        assert found[name].estimate == pytest.approx(expected)
+        assert found[name].high == pytest.approx(expected + bound / classes)
+        assert 0.9 * expected < found[name].low < expected
+
+
 def test_decisions_need_no_probability():
     target, probs, predicted = random_case(5, classes=2)
     full = measure(target, probs, predicted, QUICK)

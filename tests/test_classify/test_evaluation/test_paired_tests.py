@@ -55,6 +55,14 @@ def test_repeated_patients_are_resampled_whole():
     assert width == pytest.approx(alone, rel=0.2)
 
 
+def test_no_fault_against_no_skill_is_no_certainty():
+    target = np.repeat([0, 1], 10)
+    sure, same = case(target, np.eye(2)[target]), case(target, np.full((20, 2), 0.5))
+    found = compare_auroc(same, sure, QUICK)
+    assert found.interval.estimate == 0.5
+    assert (found.p_value > 0, found.method) == (True, "paired bootstrap by image")
+
+
 def test_auroc_of_two_classes_is_delongs_and_of_more_is_resampled():
     two = compare_auroc(*random_pair(2), QUICK)
     assert (two.method, two.p_value < 0.01) == ("DeLong", True)

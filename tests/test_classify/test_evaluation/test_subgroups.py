@@ -44,6 +44,14 @@ def test_few_images_are_counted_but_not_measured():
     assert (big.too_few, big.n) == (False, 20)
 
 
+def test_a_group_of_one_class_has_no_balanced_accuracy():
+    case = make_case(100)
+    truth = [CLASSES[t] for t in case.target]
+    for group in measure_subgroups(make_records(truth, "sex"), case, CLASSES, ("sex",), QUICK):
+        assert group.metrics["balanced_accuracy"] is group.metrics["auroc"] is None
+        assert group.metrics["accuracy"].high < 1
+
+
 def test_many_numbers_are_cut_into_quarters_in_their_order():
     ages = [str(age) for age in range(1, 101)] + ["", "  "]
     found = measure_subgroups(make_records(ages), make_case(102), CLASSES, ("age",), QUICK)

@@ -51,6 +51,12 @@ def test_selective_accuracy_is_that_of_the_surest():
     assert found.selective[1].accuracy.estimate == pytest.approx(16 / 18)
 
 
+def test_equally_sure_images_are_not_chosen_by_their_order():
+    right = np.arange(1000) < 500
+    found = measure_abstention(right, np.ones(1000), Bootstrap(resamples=10)).selective
+    assert [part.accuracy.estimate for part in found] == pytest.approx([0.5] * 3, abs=0.03)
+
+
 def test_certainty_is_distance_from_the_operating_point():
     probs = np.array([[0.8, 0.2], [0.7, 0.3], [0.5, 0.5], [0.0, 1.0]])
     sure = certainty(probs, 0.2)
