@@ -167,7 +167,7 @@ def build_command(
 
 
 def load_description(index_dir: Path) -> IndexDescription:
-    """Read ``index.json`` of an index folder.
+    """Read ``index.json`` of an index folder; the index is called as the folder is now.
 
     Raises:
         InputError: When the folder holds no index, a damaged one or one of another medx.
@@ -182,12 +182,14 @@ def load_description(index_dir: Path) -> IndexDescription:
         message = f"{index_dir} holds no index: no {DESCRIPTION_FILE} in it"
         raise InputError(message, hint=rebuild) from error
     try:
-        return IndexDescription.model_validate_json(content)
+        about = IndexDescription.model_validate_json(content)
     except ValidationError as error:
         _refuse_other_schema(index_dir, content)
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"
         raise InputError(f"{path} is damaged: {where}: {first['msg']}", hint=rebuild) from error
+    # A copy under its old name would have hints lead to the index it was copied from.
+    return about.model_copy(update={"name": index_dir.resolve().name})
 
 
 def _refuse_other_schema(index_dir: Path, content: bytes) -> None:
@@ -202,7 +204,7 @@ def _refuse_other_schema(index_dir: Path, content: bytes) -> None:
         return
     if version == SCHEMA_VERSION:
         return
-    name = str(raw.get("name", index_dir.name))
+    name = index_dir.resolve().name
     age = "an earlier" if version < SCHEMA_VERSION else "a later"
     raise InputError(
         f"index {index_dir.name} was written by {age} medx (schema {version}, "

@@ -76,7 +76,7 @@ def _describe(index_dir: Path) -> IndexEntry:
         problem = f"{error.strerror}" if isinstance(error, OSError) else str(error)
         return IndexEntry(name=index_dir.name, megabytes=size, problem=problem)
     removed = sum(segment.removed for segment in about.segments)
-    return entry_of(about, size, removed=removed).model_copy(update={"name": index_dir.name})
+    return entry_of(about, size, removed=removed)
 
 
 def entry_of(about: IndexDescription, megabytes: float, *, removed: int) -> IndexEntry:

@@ -120,7 +120,9 @@ def test_what_is_saved_is_what_is_loaded(tmp_path):
     index = make_index(25)
     index.save(tmp_path / "x")
     loaded = GalleryIndex.load(tmp_path / "x")
-    written = {"segments", "generation", "changed"}
+    assert loaded.name == "x"  # a copy in another folder is another index
+    assert "--name x" in loaded.description.build_command()
+    written = {"name", "segments", "generation", "changed"}
     assert loaded.description.model_dump(exclude=written) == index.description.model_dump(
         exclude=written
     )
