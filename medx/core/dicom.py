@@ -14,6 +14,7 @@ from medx.core.limits import check_frame, unreadable
 from medx.core.mapped import open_mapped
 from medx.core.pixels import Image, Pixels
 from medx.core.quiet import quiet
+from medx.core.raster import NO_IMAGE
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -84,11 +85,11 @@ def _read_header(path: Path, file: Any) -> tuple[Dataset, Any]:
     except Exception:
         if file[128:132] == b"DICM":
             raise
-        raise _NotAnImageError from None  # most likely it was never meant to be one
+        raise _NotAnImageError(NO_IMAGE) from None  # most likely it was never meant to be one
     if stream is not file:
         header.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
     if "Rows" not in header or "Columns" not in header:
-        raise _NotAnImageError
+        raise _NotAnImageError("" if file[128:132] == b"DICM" else NO_IMAGE)
     return header, stream
 
 
@@ -184,5 +185,5 @@ def _reason(error: Exception) -> str:
     if isinstance(error, MemoryError):
         return "there is not enough memory for it"
     if isinstance(error, _NotAnImageError | InvalidDicomError):
-        return "no DICOM image in it"
+        return str(error) or "no DICOM image in it"
     return "its DICOM header or pixel data are damaged"

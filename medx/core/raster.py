@@ -25,6 +25,7 @@ from medx.core.pixels import Image, image_from_array
 from medx.core.quiet import muted_stderr, quiet
 
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
+NO_IMAGE = "no PNG, JPEG, TIFF, BMP, NPY or DICOM image in it"
 
 _DEEP_GREY = {"I;16", "I;16B", "I;16L", "I", "F"}
 _BITS_PER_SAMPLE, _PHOTOMETRIC, _MIN_IS_WHITE = 258, 262, 0
@@ -164,7 +165,7 @@ def _is_min_is_white(opened: Any) -> bool:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, UnidentifiedImageError):
-        return "no PNG, JPEG, TIFF, BMP, NPY or DICOM image in it"
+        return NO_IMAGE
     if isinstance(error, PILImage.DecompressionBombError):
         return "it has too many pixels to read safely"
     if isinstance(error, OSError) and error.strerror:

@@ -125,8 +125,9 @@ def load_config(run_dir: Path) -> dict[str, Any]:
 
     path = run_dir / "config.yaml"
     if not path.is_file():
+        why = "no config.yaml in it" if run_dir.exists() else "there is no such folder"
         raise CheckpointError(
-            f"{run_dir} is not a run folder: no config.yaml in it",
+            f"{run_dir} is not a run folder: {why}",
             hint=f"name a run below {settings.output_dir()}, or its folder",
         )
     try:

@@ -68,7 +68,9 @@ def load_shard(path: Path, fingerprint: Fingerprint) -> Shard:
     try:
         shard = Shard(**load(data))
         made_by = Fingerprint.model_validate_json(_metadata(data)["encoder"])
-    except (SafetensorError, TypeError, KeyError, ValidationError) as error:
+    except ValidationError as error:
+        raise InputError(f"{path} is no shard that this medx knows") from error
+    except (SafetensorError, TypeError, KeyError) as error:
         raise InputError(f"{path} is no shard of embeddings: {error}") from error
     if made_by != fingerprint:
         raise IndexMismatchError(f"{path} holds embeddings by {made_by}, not by {fingerprint}")

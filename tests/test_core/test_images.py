@@ -31,6 +31,13 @@ def test_junk_is_one_clear_error(tmp_path, content, suffix):
         read_image(path)
 
 
+@pytest.mark.parametrize("name", ["readings.csv", "readings", "readings.dcm"])
+def test_what_is_no_image_is_told_what_one_would_be(tmp_path, name):
+    (tmp_path / name).write_text("AccessionNumber,label\n" * 20)
+    with pytest.raises(InputError, match="no PNG, JPEG, TIFF, BMP, NPY or DICOM image in it"):
+        read_image(tmp_path / name)
+
+
 @settings(max_examples=60, deadline=None)
 @given(cut=st.integers(0, 300), flip=st.integers(0, 300), value=st.integers(0, 255))
 def test_damaged_png_gives_pixels_or_a_clear_error(tmp_path_factory, cut, flip, value):

@@ -83,8 +83,10 @@ def test_the_environment_names_the_command_but_no_argument(monkeypatch):
 
 
 def test_damaged_runs_are_clear_errors(tmp_path):
-    with pytest.raises(CheckpointError, match="not a run folder"):
+    with pytest.raises(CheckpointError, match="not a run folder: no config.yaml in it"):
         runs.load_config(tmp_path)
+    with pytest.raises(CheckpointError, match="not a run folder: there is no such folder"):
+        runs.load_config(tmp_path / "frist")
     for content in (b"a: [", b"\xff\xfe\xe9", b"- a"):
         (tmp_path / "config.yaml").write_bytes(content)
         with pytest.raises(CheckpointError, match="damaged"):
