@@ -9,6 +9,7 @@ leave in a process only as long as there is room; ``peak_mb`` is with them.
 
 from __future__ import annotations
 
+import argparse
 import json
 import resource
 import statistics
@@ -38,9 +39,14 @@ SAME = 1e-6
 
 def main() -> None:
     """Run one step and print what it gave."""
-    step, folder = sys.argv[1], Path(sys.argv[2])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("step", choices=("build", "measure"))
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("kind", nargs="?", default="flat", help="of the index to build")
+    asked = parser.parse_args()
+    folder = asked.folder
     with anonymous_peak() as peak:
-        result = build(folder, sys.argv[3]) if step == "build" else measure(folder)
+        result = build(folder, asked.kind) if asked.step == "build" else measure(folder)
     kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     kib = kib / 1024 if sys.platform == "darwin" else kib
     result["peak_mb"] = round(kib * 1024 / 1e6, 1)

@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Any, Literal
 
 from medx.core.console import warn
-from medx.core.errors import UnknownNameError
+from medx.core.errors import InputError, UnknownNameError
 from medx.core.words import many
 from medx.datasets.manifest import Dataset
 from retrieval.config import BuildConfig
@@ -68,11 +68,13 @@ def update_images(
     embedded. An indexed image that is there but cannot be read stays as it was, and is listed.
 
     Raises:
-        InputError: When there is no index, or no image of a dataset can be read.
+        InputError: When there is no index, no image of a dataset can be read, or one is named twice.
         UnknownNameError: When the index holds no image of a dataset.
         IndexMismatchError: When another encoder made the index.
     """
     started = time.perf_counter()
+    if len({dataset.name for dataset in datasets}) < len(datasets):
+        raise InputError("a dataset is named twice", hint="name each one once")
     with changing_place(place, wait=wait) as change:
         index = change.index
         arrivals = Arrivals(index, encoder, batch_size=batch_size, replace=True)

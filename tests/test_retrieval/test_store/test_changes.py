@@ -119,6 +119,8 @@ def test_ids_of_another_dataset_keep_apart(built, toy):
     assert [origin.name for origin in about.origins] == ["shelf", "other"]
     with pytest.raises(UnknownNameError, match="'third'"):
         update_images(index_dir, [dataset_of(ABC, name="third")], toy)
+    with pytest.raises(InputError, match="named twice"):
+        update_images(index_dir, [dataset_of({"a": 9})] * 2, toy)
 
 
 def test_pictures_of_two_datasets_are_read_from_their_own(two_class, three_class, tmp_path, toy):
