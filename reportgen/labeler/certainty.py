@@ -55,9 +55,11 @@ def doubt_alternatives(sentence: Sentence, targets: Sequence[Target]) -> None:
 
 def _speaks_elsewhere(sentence: Sentence, cue: Phrase, target: Target) -> bool:
     """Return True when the finding and words such as "archived image" share a clause."""
+    if not cue.has("elsewhere"):
+        return False
     first, last = min(target.end, cue.end), max(target.start, cue.start)
     apart = any(p.has("contrast") for p in sentence.between(first, last))
-    return cue.has("elsewhere") and not apart and not _backs(sentence, cue, target)
+    return not apart and not _backs(sentence, cue, target)
 
 
 def _backs(sentence: Sentence, cue: Phrase, target: Target) -> bool:
