@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from medx.core.files import write_text
 from medx.core.pages import data_uri, render_page
 
 PANEL = 4.2  # inches
+MOST_COLUMNS = 3
 
 
 def draw_comparison(entries: Sequence[Entry], run_dir: Path) -> dict[str, str]:
@@ -53,9 +55,13 @@ def _save_roc(entries: Sequence[Entry], path: Path, title: str) -> bool:
             lines.setdefault(entry.classifier.classes[c], []).append((entry, c))
     if not lines:
         return False
-    figure = new_figure(PANEL * len(lines), PANEL + 0.4, title=title)
-    panels = figure.subplots(1, len(lines), squeeze=False)[0]
-    for axes, (name, drawn) in zip(panels, lines.items(), strict=True):
+    columns = min(len(lines), MOST_COLUMNS)
+    rows = math.ceil(len(lines) / columns)
+    figure = new_figure(PANEL * columns, PANEL * rows + 0.4, title=title)
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes in panels[len(lines) :]:
+        axes.set_axis_off()
+    for axes, (name, drawn) in zip(panels, lines.items(), strict=False):
         for entry, c in drawn:
             positive, probs = entry.scored.target == c, entry.scored.probs[:, c]
             label = f"{entry.classifier.name} (AUC {auroc(positive, probs):.3f})"
