@@ -5,6 +5,7 @@ import io
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +16,8 @@ from test_datasets.dicom_files import write_dicom
 from medx.case.results import CaseResult
 from medx.core.images import read_image
 from medx.core.values import Prediction
+from medx.server.config import ServeConfig
+from medx.server.run import open_bench
 from retrieval.search.query import picture
 from retrieval.search.results import SearchResult
 
@@ -107,6 +110,33 @@ def test_image_search_is_the_gallerys_own(client, warm_bench, content, film):
     pixels = read_image(film).pixels
     expected = warm_bench.gallery.search(picture(pixels, "upload"), top_k=3, split="train")
     assert SearchResult.model_validate(said) == expected
+
+
+def test_a_gallery_of_milvus_answers_what_a_folder_does(
+    serving, client, settings, two_class, content, tmp_path, cli
+):
+    pytest.importorskip("milvus_lite")
+    place = {"backend": "milvus", "uri": str(tmp_path / "galleries.db")}
+    options = [part for name, value in place.items() for part in (f"--{name}", value)]
+    name = json.loads((Path(settings["index"]) / "index.json").read_text())["name"]
+    ran = cli("retrieve", "build", "--dataset", two_class, "--encoder", "compact", "--name", name,
+              *options)  # fmt: skip
+    assert ran.exit_code == 0, ran.stderr
+    bench = open_bench(ServeConfig(**settings | {"index": name} | place))
+    asked = {"text": "pneumonia", "split": "train", "where": "label = 'pneumonia'"}
+    with serving(bench) as other:
+        for ask in (
+            lambda one: one.post("/search/text", json=asked).json()["hits"],
+            lambda one: one.post("/case", **sent(content)).json()["case"]["neighbours"],
+            lambda one: one.get("/samples").json(),
+            lambda one: one.get("/search/values").json(),
+        ):
+            assert same_hits(ask(other)) == same_hits(ask(client))
+
+
+def same_hits(found):
+    """Leave out what differs in the last place."""
+    return [hit["id"] for hit in found] if isinstance(found, list) else found
 
 
 def test_explain_is_the_workbenchs_own(client, warm_bench, content, film):

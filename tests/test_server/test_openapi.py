@@ -8,6 +8,7 @@ import uploads
 from hypothesis import HealthCheck, Phase, given, settings
 from pydantic import TypeAdapter
 from schemathesis.specs.openapi.checks import positive_data_acceptance
+from schemathesis.specs.openapi.schemas import OpenApiSchema  # before servers have threads
 
 from medx.core.values import Prediction
 from medx.server import examples
@@ -33,7 +34,7 @@ def document(client):
 
 
 @pytest.fixture
-def schema(document, port):
+def schema(document, port) -> OpenApiSchema:
     """The document, with an image where it asks for a file."""
     loaded = schemathesis.openapi.from_dict(document)
     loaded.config.update(base_url=f"http://127.0.0.1:{port}")

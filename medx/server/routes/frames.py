@@ -27,7 +27,9 @@ class Frames(Value):
     schema_version: int = 1
     frames: int = Field(description="How many images the file holds.")
     frame: int = Field(description="Which one this is, from 0.")
-    native_size: tuple[int, int] = Field(description="Height and width of the file in pixels.")
+    native_size: list[int] = Field(
+        min_length=2, max_length=2, description="Height and width of the file in pixels."
+    )
     preview_png: str = Field(description=f"Base64 of it as PNG, at most {PREVIEW} pixels.")
     disclaimer: str = DISCLAIMER
 
@@ -38,7 +40,7 @@ async def frames(request: Request, upload: Uploaded) -> Frames:
     return Frames(
         frames=upload.frames,
         frame=upload.frame,
-        native_size=upload.image.native_size,
+        native_size=list(upload.image.native_size),
         preview_png=await server_of(request).workers.run(_preview, upload.image.pixels),
     )
 
