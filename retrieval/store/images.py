@@ -68,7 +68,8 @@ def update_images(
     embedded. An indexed image that is there but cannot be read stays as it was, and is listed.
 
     Raises:
-        InputError: When there is no index, no image of a dataset can be read, or one is named twice.
+        InputError: When there is no index, no image of a dataset can be read, or one is named
+            twice.
         UnknownNameError: When the index holds no image of a dataset.
         IndexMismatchError: When another encoder made the index.
     """
