@@ -28,7 +28,10 @@ def threshold_line(prediction: Prediction) -> str:
     positive = positive_label(prediction)
     if positive is None:
         return "the most probable class is taken"
-    return f"{positive} is called from {prediction.operating_point:.2f} upwards"
+    threshold, probability = prediction.operating_point, prediction.probabilities[positive]
+    if f"{threshold:.2f}" == f"{probability:.2f}":
+        return f"{positive}, here {probability:.4f}, is called from {threshold:.4f} upwards"
+    return f"{positive} is called from {threshold:.2f} upwards"
 
 
 def set_line(prediction: Prediction) -> str:

@@ -67,3 +67,8 @@ def test_neighbours_are_counted_by_label():
     ]
     assert neighbours_line(hits) == "2 b, 1 a, 1 no label of 4 cases; most similar 0.900"
     assert neighbours_line([]) == "none"
+
+
+def test_a_probability_just_below_the_threshold_is_told_from_it():
+    line = threshold_line(prediction(p=0.4296, point=0.4341))
+    assert line == "pneumonia, here 0.4296, is called from 0.4341 upwards"
