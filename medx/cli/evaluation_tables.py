@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from medx.cli.classify_tables import print_metrics
@@ -32,19 +33,7 @@ def print_evaluation(result: EvaluationResult) -> None:
     )
     print_line(_say_intervals(result))
     _print_points(result)
-    print_table(
-        (
-            (name, *row, *("–" if share is None else f"{share:.3f}" for share in shares))
-            for name, row, shares in zip(
-                result.classes, result.confusion_matrix, result.confusion_shares, strict=True
-            )
-        ),
-        columns=(
-            "truth",
-            *(f"as {name}" for name in result.classes),
-            *(f"share as {name}" for name in result.classes),
-        ),
-    )
+    _print_confusion(result)
     _print_by_class(result)
     _print_subgroups(result.subgroups)
     print_trust(result.trust)
@@ -140,6 +129,32 @@ def _print_points(result: EvaluationResult) -> None:
                 for point in result.operating_points
             ),
             columns=(f"threshold on {result.positive}", "at", *POINT_COLUMNS),
+        )
+
+
+def _print_confusion(result: EvaluationResult) -> None:
+    shares = [["–" if s is None else f"{s:.3f}" for s in row] for row in result.confusion_shares]
+    if len(result.classes) == 2:
+        print_table(
+            (
+                (name, *row, *share)
+                for name, row, share in zip(
+                    result.classes, result.confusion_matrix, shares, strict=True
+                )
+            ),
+            columns=("truth", *(f"{of}as {c}" for of in ("", "share ") for c in result.classes)),
+        )
+        return
+    # Names of many classes fit in rows, not in columns.
+    numbered = [f"{i} {name}" for i, name in enumerate(result.classes, 1)]
+    tables: dict[str, Sequence[Sequence[object]]] = {
+        "images": result.confusion_matrix,
+        "share of row": shares,
+    }
+    for what, rows in tables.items():
+        print_table(
+            ((name, *row) for name, row in zip(numbered, rows, strict=True)),
+            columns=(f"truth ({what})", *(f"as {i}" for i in range(1, len(numbered) + 1))),
         )
 
 

@@ -13,6 +13,7 @@ from classify.config import EvaluateConfig
 from classify.evaluation.evaluate import evaluate
 from classify.evaluation.page import TITLES
 from classify.results import EvaluationResult
+from medx.cli.evaluation_tables import print_evaluation
 from medx.core.errors import CheckpointError, InputError, UnknownNameError
 from medx.core.images import image_from_array
 
@@ -52,6 +53,23 @@ def test_figures_are_those_sklearn_gets_from_the_written_predictions(run_dir, bi
     assert result.metrics["f1"].estimate == pytest.approx(sk.f1_score(target, said))
     assert result.confusion_matrix == sk.confusion_matrix(target, said).tolist()
     assert np.array_equal(said, probs >= result.operating_point)
+
+
+def test_the_confusion_of_many_long_names_fits_a_terminal(on_val, capsys):
+    names = ["interstitial lung disease", *(f"finding number {i}" for i in range(2, 8))]
+    counts = [[1000 * (i == j) + i + 10 * j for j in range(7)] for i in range(7)]
+    shares = [[n / sum(row) for n in row] for row in counts]
+    shown = {"classes": names, "confusion_matrix": counts, "confusion_shares": shares}
+    print_evaluation(on_val.model_copy(update=shown))
+    lines = capsys.readouterr().out.splitlines()
+    rows = [line.split() for line in lines if line.strip().startswith("1 interstitial lung dis")]
+    assert [row[4:] for row in rows] == [
+        [str(n) for n in counts[0]],
+        [f"{share:.3f}" for share in shares[0]],
+    ]
+    heads = [line for line in lines if "as 7" in line]
+    assert len(heads) == 2
+    assert max(map(len, heads)) <= 100
 
 
 def test_chance_and_prevalence_stand_beside_the_figures(on_val):
