@@ -89,6 +89,9 @@ class TrainResult(Value):
     operating_points: dict[str, float] = Field(description="rule → threshold chosen on val.")
     val: Measured = Field(description="At the operating point, which val itself chose: optimistic.")
     val_at_half: Measured | None = Field(description="At 0.5; None when multi-class.")
+    chance: dict[str, float] = Field(
+        default_factory=dict, description="What one answer for every image of val reaches."
+    )
     history: list[Epoch]
     seconds: float
     images_per_second: float

@@ -158,7 +158,11 @@ def _val(card: ModelCard) -> Iterator[Block]:
         return
     yield Block(text=f"Optimistic: {result.selection}.")
     decided = say_decision(result.operating_point, result.operating_point_rule)
-    yield metric_table(f"n = {result.n_val:,}", {decided: result.val, "at 0.5": result.val_at_half})
+    yield metric_table(
+        f"n = {result.n_val:,}",
+        {decided: result.val, "at 0.5": result.val_at_half},
+        chance=result.chance or None,
+    )
 
 
 def _ledger(card: ModelCard) -> Iterator[Block]:

@@ -12,10 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from classify.config import CompareConfig, as_mapping
+from classify.evaluation.chance import chance_levels
 from classify.evaluation.comparison import ComparedRun, Comparison, PairedTest
 from classify.evaluation.comparison_page import draw_comparison, save_comparison_page
 from classify.evaluation.entry import Entry, Place, enter
-from classify.evaluation.evaluate import PAGE, chance_levels
+from classify.evaluation.evaluate import PAGE
 from classify.evaluation.gaps import find_gaps
 from classify.evaluation.metrics import Case, measure_case
 from classify.evaluation.paired_tests import compare_auroc
@@ -127,7 +128,7 @@ def _row(entry: Entry, looks: int) -> ComparedRun:
         left_out=shared.left_out,
         operating_point=about.operating_point,
         metrics=measure_case(entry.scored.case, entry.how)[0],
-        chance=chance_levels(entry.scored),
+        chance=chance_levels(entry.scored.target, entry.scored.case.num_classes),
         unit=entry.how.unit,
         test_evaluations=looks,
         skipped=[Skipped(id=name, reason=reason) for name, reason in entry.scored.skipped],

@@ -9,6 +9,7 @@ import numpy as np
 
 from classify.card.write import add_evaluation
 from classify.config import EvaluateConfig, as_mapping
+from classify.evaluation.chance import chance_levels
 from classify.evaluation.decision_curve import decision_curve
 from classify.evaluation.embedding_map import map_embeddings
 from classify.evaluation.figures import save_confusion_matrix, save_precision_recall, save_roc
@@ -141,25 +142,6 @@ def named_thresholds(classifier: Classifier) -> dict[str, float]:
     return {**chosen, **named, "0.5": HALF}
 
 
-def chance_levels(scored: Scored) -> dict[str, float]:
-    """Return what the best constant answer reaches on these very images."""
-    case = scored.case
-    share = np.bincount(case.target, minlength=case.num_classes) / len(case.target)
-    present = share[share > 0]
-    binary = case.num_classes == 2
-    levels = {
-        "auroc": 0.5,
-        "auprc": float(share[1] if binary else present.mean()),
-        "accuracy": float(share.max()),
-        "balanced_accuracy": 1.0 / len(present),
-        "brier": float(share[0] * share[1] if binary else 1.0 - (share**2).sum()),
-        "nll": float(-(present * np.log(present)).sum()),
-    }
-    if binary:
-        levels["f1"] = float(2 * share[1] / (1 + share[1]))
-    return levels
-
-
 def _measure(
     config: EvaluateConfig,
     classifier: Classifier,
@@ -249,7 +231,7 @@ def _figures_of_merit(
         "positive": classes[1] if binary else None,
         "support": dict(zip(classes, support.tolist(), strict=True)),
         "prevalence": dict(zip(classes, (support / support.sum()).tolist(), strict=True)),
-        "chance": chance_levels(scored),
+        "chance": chance_levels(case.target, len(classes)),
         "metrics": whole,
         "metrics_at_half": None if half is None else {k: half.get(k, whole[k]) for k in whole},
         "operating_points": points,

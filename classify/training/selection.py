@@ -18,6 +18,7 @@ from classify.checkpoint import (
 from classify.config import TrainConfig
 from classify.data import as_pixels
 from classify.encoder_probe import ENCODER, EncoderProbe
+from classify.evaluation.chance import chance_levels
 from classify.evaluation.figures import save_training_curves
 from classify.evaluation.metrics import measure
 from classify.inference import compute_features
@@ -231,6 +232,7 @@ def _summarise(
         operating_points=description.operating_points,
         val=at_point,
         val_at_half=at_half,
+        chance=chance_levels(target, len(description.classes)),
         history=list(trained.history),
         seconds=seconds,
         images_per_second=seen / seconds,

@@ -26,7 +26,14 @@ def print_training(result: TrainResult) -> None:
         f"{result.seconds:.0f} s on {result.device}"
     )
     where = "out of fold" if result.train_on == "folds" else "val"
-    print_metrics(where, result.n_val, result.val, result.val_at_half, result.operating_point)
+    print_metrics(
+        where,
+        result.n_val,
+        result.val,
+        result.val_at_half,
+        result.operating_point,
+        chance=result.chance,
+    )
     if result.skipped:
         print_line(f"skipped {many(len(result.skipped), 'unreadable image')}; see metrics.json")
     print_line(
@@ -53,19 +60,19 @@ def print_metrics(
     at_half: Measured | None,
     operating_point: float | None,
     *,
-    chance: dict[str, float] | None = None,
+    chance: dict[str, float],
 ) -> None:
     """Print a metric a row: at the operating point, at 0.5, and by chance."""
     columns = [f"{split}, n = {n}"]
     columns.append("top class" if operating_point is None else f"at {operating_point:.3f}")
     if at_half is not None:
         columns.append("at 0.5")
-    if chance is not None:
+    if chance:
         columns.append("chance")
     rows = []
     for name, value in metrics.items():
         row = [name, value, *([at_half[name]] if at_half is not None else [])]
-        rows.append([*row, chance.get(name)] if chance is not None else row)
+        rows.append([*row, chance.get(name)] if chance else row)
     print_table(rows, columns=columns)
 
 

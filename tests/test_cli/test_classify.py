@@ -64,6 +64,7 @@ def test_training_prints_val_figures_and_where_they_lie(cli, two_class):
     result = cli("classify", "train", "--dataset", two_class, *QUICK, "--name", "named")
     assert result.exit_code == 0, result.stderr
     assert "val, n = 60" in result.stdout
+    assert "chance" in result.stdout
     assert "chosen on this same val split" in result.stdout
     assert "output/classify/train/named" in result.stdout
     assert "epoch 1/1" in result.stderr

@@ -38,6 +38,7 @@ def test_a_separable_dataset_is_learned(binary_run):
     assert metrics["val"]["auroc"]["estimate"] > 0.99
     assert metrics["val"]["balanced_accuracy"]["estimate"] > 0.95
     assert metrics["val_at_half"].keys() == metrics["val"].keys()
+    assert metrics["chance"]["accuracy"] == pytest.approx(2 / 3)
     assert metrics["initial_weights"] == "scratch"
     assert len(metrics["history"]) == metrics["epochs_run"] == 8
 
