@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
 
 def make_dir(folder: Path) -> None:
     """Make a folder, and those above it, unless it is there.
@@ -110,10 +112,22 @@ def sha256_file(path: Path) -> str:
 
 
 @contextmanager
+def naming_full_disk(path: Path) -> Iterator[None]:
+    """Let the error of a full disk, which names no file, be about ``path``."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _NO_ROOM or error.filename is not None:
+            raise
+        raise _about(path, error) from error
+
+
+@contextmanager
 def _named_as(path: Path, temporary: Path) -> Iterator[None]:
     """Let an error about ``temporary``, or what is in it, be about ``path``."""
     try:
-        yield
+        with naming_full_disk(path):
+            yield
     except OSError as error:
         named = Path(error.filename if isinstance(error.filename, str) else "").absolute()
         if not named.is_relative_to(temporary.absolute()):

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from medx.core.console import note
 from medx.core.errors import InputError
-from medx.core.files import atomic_path, make_dir, sha256_file
+from medx.core.files import atomic_path, make_dir, naming_full_disk, sha256_file
 from retrieval.index.description import FileEntry, IndexDescription, load_description
 from retrieval.index.locate import DESCRIPTION_FILE
 
@@ -41,7 +41,7 @@ class Change:
     def write(self, name: str, write: Callable[[Path], None]) -> FileEntry:
         """Let ``write`` make a new file of the folder and flush it to the disk."""
         path = self.index_dir / name
-        with _naming(path):
+        with naming_full_disk(path):
             write(path)
             _flush(path)
         return FileEntry(name=name, bytes=path.stat().st_size, sha256=sha256_file(path))
@@ -50,7 +50,7 @@ class Change:
         """Make ``description`` the state of the index and remove the files it does not name."""
         _flush(self.index_dir)
         path = self.index_dir / DESCRIPTION_FILE
-        with _naming(path), atomic_path(path) as temporary:
+        with atomic_path(path) as temporary:
             text = description.model_dump_json(indent=2) + "\n"
             temporary.write_text(text, encoding="utf-8")
             _flush(temporary)
@@ -130,17 +130,6 @@ def _sweep(index_dir: Path, description: IndexDescription) -> None:
     for path in unnamed_files(index_dir, description):
         with suppress(OSError):  # Windows keeps a file that a reader has open: next time
             path.unlink()
-
-
-@contextmanager
-def _naming(path: Path) -> Iterator[None]:
-    """Let the error of a full disk say which file had no room."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno is None or error.filename is not None:
-            raise
-        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def _flush(path: Path) -> None:

@@ -1,4 +1,5 @@
 import hashlib
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -75,6 +76,14 @@ def test_errors_inside_a_folder_name_its_file(tmp_path):
     with pytest.raises(FileNotFoundError) as raised, atomic_dir(tmp_path / "new"):
         (tmp_path / ".new.yaml" / "other").read_bytes()
     assert raised.value.filename == str(tmp_path / ".new.yaml" / "other")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no full device")
+def test_a_full_disk_is_told_with_the_path(tmp_path):
+    path = tmp_path / "out.json"
+    with pytest.raises(OSError, match=r"No space left.*out\.json"), atomic_path(path):
+        Path("/dev/full").write_text("much")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_is_never_replaced_by_a_folder(tmp_path):

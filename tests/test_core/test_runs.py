@@ -83,7 +83,7 @@ def test_the_environment_names_the_command_but_no_argument(monkeypatch):
 
 
 def test_damaged_runs_are_clear_errors(tmp_path):
-    with pytest.raises(CheckpointError, match="not a run folder: no config.yaml in it"):
+    with pytest.raises(CheckpointError, match=r"not a run folder: no config\.yaml in it"):
         runs.load_config(tmp_path)
     with pytest.raises(CheckpointError, match="not a run folder: there is no such folder"):
         runs.load_config(tmp_path / "frist")
