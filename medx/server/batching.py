@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -49,7 +50,8 @@ class MicroBatcher(Generic[Item, Result]):
     ) -> None:
         self.name, self.batch_size, self.queue_limit = name, batch_size, queue_limit
         self._work = work
-        self._waiting: asyncio.Queue[_Waiting[Item, Result]] = asyncio.Queue(queue_limit)
+        self._waiting: deque[_Waiting[Item, Result]] = deque()
+        self._arrived = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=name)
         self._task: asyncio.Task[None] | None = None
         self._at_work: list[_Waiting[Item, Result]] = []
@@ -57,7 +59,7 @@ class MicroBatcher(Generic[Item, Result]):
     @property
     def waiting(self) -> int:
         """How many items wait."""
-        return self._waiting.qsize()
+        return len(self._waiting)
 
     def start(self) -> None:
         """Begin to work; needs a running event loop."""
@@ -65,10 +67,7 @@ class MicroBatcher(Generic[Item, Result]):
 
     def give_up(self) -> None:
         """Let whoever waits hear of ``Stopping``; the batch at work finds nobody then."""
-        waiting = self._at_work.copy()
-        while not self._waiting.empty():
-            waiting.append(self._waiting.get_nowait())
-        for one in waiting:
+        for one in [*self._at_work, *self._waiting]:
             if not one.answer.done():
                 one.answer.set_exception(Stopping(self.name))
 
@@ -77,13 +76,13 @@ class MicroBatcher(Generic[Item, Result]):
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        while not self._waiting.empty():
-            self._waiting.get_nowait().answer.cancel()
+        for one in self._waiting:
+            one.answer.cancel()
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     def check_room(self) -> None:
         """Raise ``Busy`` when ``queue_limit`` items wait already."""
-        if self._waiting.full():
+        if len(self._waiting) >= self.queue_limit:
             raise Busy(self.name)
 
     async def submit(self, item: Item) -> Result:
@@ -96,15 +95,21 @@ class MicroBatcher(Generic[Item, Result]):
         """
         self.check_room()
         waiting: _Waiting[Item, Result] = _Waiting(item)
-        self._waiting.put_nowait(waiting)
-        return await waiting.answer
+        self._waiting.append(waiting)
+        self._arrived.set()
+        try:
+            return await waiting.answer
+        finally:
+            if waiting in self._waiting:  # gave up: a time-out, a closed connection
+                self._waiting.remove(waiting)
 
     async def _run(self) -> None:
         while True:
-            batch = [await self._waiting.get()]
-            while len(batch) < self.batch_size and not self._waiting.empty():
-                batch.append(self._waiting.get_nowait())
-            # Who gave up (a time-out, a closed connection) is not worked for.
+            await self._arrived.wait()
+            size = min(self.batch_size, len(self._waiting))
+            batch = [self._waiting.popleft() for _ in range(size)]
+            if not self._waiting:
+                self._arrived.clear()
             batch = [waiting for waiting in batch if not waiting.answer.done()]
             if batch:
                 self._at_work = batch
