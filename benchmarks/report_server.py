@@ -28,7 +28,6 @@ import asyncio
 import json
 import multiprocessing
 import os
-import platform
 import resource
 import statistics
 import sys
@@ -39,9 +38,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import numpy as np
+from machine import describe_machine
 
 from medx.core.console import stderr
 from medx.core.files import write_json
@@ -90,6 +91,7 @@ class Record:
 
     options: argparse.Namespace
     rows: list[dict[str, object]] = field(default_factory=list)
+    machine: dict[str, Any] = field(default_factory=describe_machine)
 
     def __post_init__(self) -> None:
         if self._unfinished.is_file():
@@ -108,8 +110,8 @@ class Record:
 
     def finish(self) -> None:
         """Write the result."""
-        machine = {"machine": platform.machine(), "cpus": os.cpu_count()}
-        write_json(self.options.output, {**self._settings, **machine, "rows": self.rows})
+        about = {**self._settings, "machine": self.machine, "rows": self.rows}
+        write_json(self.options.output, about)
         self._unfinished.unlink(missing_ok=True)
 
     @property

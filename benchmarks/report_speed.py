@@ -13,9 +13,6 @@ many answers are valid when random weights are sampled from (``--seeds 0`` leave
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
 import statistics
 import sys
 import tempfile
@@ -26,12 +23,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from machine import describe_machine
 from PIL import Image as PILImage
 from pydantic import ValidationError
 from transformers import LogitsProcessorList
 
 from medx.core.console import stderr
 from medx.core.device import Device
+from medx.core.files import write_json
 from medx.core.images import to_rgb
 from reportgen.config import ReportConfig
 from reportgen.contract import answer_model
@@ -72,12 +71,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         report = measure(options, Path(folder))
     options.output.parent.mkdir(parents=True, exist_ok=True)
-    options.output.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
+    write_json(options.output, report)
     print(f"written to {options.output}")
 
 
 def measure(options: argparse.Namespace, folder: Path) -> dict[str, object]:
     """Return all figures of a run."""
+    machine = describe_machine()
     requests = build_requests(options.count, options.max_new_tokens)
     model = options.model or str(
         write_network(folder / "medgemma-4b-it", hidden=options.hidden, layers=options.layers)
@@ -93,10 +93,8 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, object]:
         "parameters": parameters,
         "dtype": str(network.dtype),
         "device": str(network.device),
-        "machine": platform.machine(),
-        "cpus": os.cpu_count(),
+        "machine": machine,
         "threads": torch.get_num_threads(),
-        "load": os.getloadavg(),
         "reports": options.count,
         "prompt_tokens": [min(prompts), max(prompts)],
         "max_new_tokens": options.max_new_tokens,
