@@ -37,7 +37,7 @@ def info(
             ("created", about.created),
             ("changed", f"{about.changed} (state {about.generation})"),
         ),
-        columns=("", ""),
+        columns=("of the index", "value"),
         title=f"index {about.index} in {about.index_dir}",
     )
     print_table(
