@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from classify.extras import require_packages
 from classify.setting_checks import check_choice, check_integer
 
 #: Methods by name, in the order to try them; all but ``eigencam`` explain one class.
@@ -50,3 +51,8 @@ class ExplainConfig:
         for name in ("per_outcome", "batch_size", "resamples"):
             check_integer(self, name, low=1)
         check_integer(self, "limit", low=1, optional=True)
+
+
+def check_installed() -> None:
+    """Raise ``MissingExtraError`` unless pytorch-grad-cam, which draws the maps, is installed."""
+    require_packages("explain", "explain", ["pytorch_grad_cam"])

@@ -17,12 +17,11 @@ import torch
 from torch import Tensor, nn
 
 from classify.data import as_tensor, as_unit, normalise
-from classify.explanation.config import METHODS, ExplainConfig
+from classify.explanation.config import METHODS, ExplainConfig, check_installed
 from classify.explanation.feature_maps import last_feature_maps, members_of
 from classify.predict import Classifier
 from classify.trust.operating_points import apply_operating_point
 from medx.core.console import track
-from medx.core.errors import MissingExtraError
 from medx.core.images import Pixels
 from medx.core.values import HeatMap
 
@@ -109,10 +108,9 @@ def load_method(method: str) -> Callable[..., Any]:
     """
     if method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
-    try:
-        import pytorch_grad_cam as cams
-    except ImportError as error:
-        raise MissingExtraError("explain", "explain") from error
+    check_installed()
+    import pytorch_grad_cam as cams
+
     found: dict[str, Callable[..., Any]] = {
         "gradcam": cams.GradCAM,
         "gradcam++": cams.GradCAMPlusPlus,

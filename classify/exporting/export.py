@@ -17,6 +17,7 @@ from classify.checkpoint import ModelDescription
 from classify.encoder_probe import EncoderProbe
 from classify.exporting.formats import INPUT_NAME, OUTPUT_NAME, ExportFormat, Run, find_format
 from classify.exporting.graph import ExportGraph
+from classify.exporting.names import PACKAGES
 from classify.exporting.result import (
     ConformalThresholds,
     ExportedFile,
@@ -178,7 +179,7 @@ def _describe(
         parity=parity,
         speed=speed,
         threads=torch.get_num_threads(),
-        packages=package_versions(("medx", "torch", *chosen.packages)),
+        packages=package_versions(("medx", "torch", *PACKAGES[name])),
     )
 
 

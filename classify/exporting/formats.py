@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from medx.core.errors import InputError, MissingExtraError, UnknownNameError
+from classify.exporting.names import check_format
 from medx.core.images import Pixels
 from medx.core.quiet import import_openvino
 
@@ -27,12 +26,10 @@ class ExportFormat(ABC):
 
     Args:
         file_name: Of the file to load.
-        packages: What writing and running it needs besides medx.
         load_options: What a runtime must be told to compute as medx does.
     """
 
     file_name: ClassVar[str]
-    packages: ClassVar[tuple[str, ...]] = ()
     load_options: ClassVar[Mapping[str, str]] = {}
 
     @abstractmethod
@@ -48,7 +45,6 @@ class OnnxFormat(ExportFormat):
     """ONNX, run by onnxruntime."""
 
     file_name = "model.onnx"
-    packages = ("onnx", "onnxscript", "onnxruntime")
 
     def write(self, graph: nn.Module, example: Tensor, folder: Path) -> None:
         """Write ``model.onnx``, weights inside."""
@@ -80,7 +76,6 @@ class OpenVinoFormat(ExportFormat):
     """OpenVINO's intermediate representation, made from ONNX."""
 
     file_name = "model.xml"
-    packages = (*OnnxFormat.packages, "openvino")
     # Its CPU plug-in computes in bfloat16 where it can, which moves probabilities by more than
     # 1e-4; the file itself cannot forbid that.
     load_options: ClassVar[Mapping[str, str]] = {"INFERENCE_PRECISION_HINT": "f32"}
@@ -141,17 +136,8 @@ def find_format(name: str) -> ExportFormat:
         InputError: When it is TorchScript, which PyTorch has deprecated.
         MissingExtraError: When its packages are not installed.
     """
-    if name == "torchscript":
-        raise InputError(
-            "PyTorch has deprecated TorchScript and warns against writing new files",
-            hint="--format pt2 is its successor; --format onnx also runs without Python",
-        )
-    if name not in FORMATS:
-        raise UnknownNameError("export format", name, FORMATS)
-    found = FORMATS[name]
-    if any(importlib.util.find_spec(package) is None for package in found.packages):
-        raise MissingExtraError(name, "export")
-    return found
+    check_format(name)
+    return FORMATS[name]
 
 
 def _dynamic_batch() -> tuple[dict[int, Any]]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from classify.explanation.config import METHODS, ExplainConfig
+from classify.explanation.config import METHODS, ExplainConfig, check_installed
 from medx.cli.options import (
     BatchSizeOption,
     ConfigOption,
@@ -71,6 +71,10 @@ def explain(
     assignments: SetOption = None,
 ) -> None:
     """Show where a classifier looked: heat-maps, measured against boxes and random weights."""
+    settings = resolve_config(
+        ExplainConfig(), given=given_options(context), config_file=config, assignments=assignments
+    )
+    check_installed()  # before anything is imported that takes seconds
     from classify.explanation.explain import explain as explain_dataset
     from classify.explanation.explain import explain_files
     from classify.runs import choose_run
@@ -78,9 +82,6 @@ def explain(
     from medx.core.runs import new_run_dir
     from medx.datasets.catalog import load_dataset
 
-    settings = resolve_config(
-        ExplainConfig(), given=given_options(context), config_file=config, assignments=assignments
-    )
     train_dir, chosen = choose_run(settings.run, settings.dataset, data_dir)
     settings = replace(settings, run=str(train_dir), dataset=chosen)
     with new_run_dir("classify", "explain", name=name, output=output) as run_dir:

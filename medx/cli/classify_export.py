@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from classify.exporting.names import check_format
 from medx.cli.options import (
     DataDirOption,
     DatasetOption,
@@ -42,14 +43,13 @@ def export(
     json: JsonOption = False,
 ) -> None:
     """Export from uint8 pixels to calibrated probabilities, checked against the model."""
+    check_format(format)  # before anything is imported that takes seconds
     from classify.exporting.export import export_classifier
-    from classify.exporting.formats import find_format
     from classify.predict import load_classifier
     from classify.runs import choose_run
     from medx.core.console import print_json
     from medx.core.runs import new_run_dir, save_config
 
-    find_format(format)
     train_dir, chosen = choose_run(run, dataset, data_dir)
     classifier = load_classifier(train_dir, "cpu")
     examples = _val_images(classifier, chosen, data_dir)

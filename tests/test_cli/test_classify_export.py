@@ -1,6 +1,7 @@
 """``medx classify export``, ``card`` and ``sweep`` as a user types them."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,15 @@ def test_torchscript_is_refused_in_one_line(cli, trained, two_class):
     result = cli("classify", "export", "--dataset", two_class, "--format", "torchscript")
     assert result.exit_code == 1
     assert "--format pt2" in result.stderr
+
+
+def test_a_missing_package_is_said_before_the_run_is_looked_for(cli, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxscript", None)
+    monkeypatch.setitem(sys.modules, "pytorch_grad_cam", None)
+    for command, extra in (("export", "export"), ("explain", "explain")):
+        result = cli("classify", command, "--run", "no such run")
+        assert result.exit_code == 1
+        assert f"pip install 'medx[{extra}]'" in result.stderr
 
 
 def test_a_card_is_written_beside_the_model(cli, trained, two_class):
