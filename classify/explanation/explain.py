@@ -12,7 +12,12 @@ from classify.config import as_mapping
 from classify.explanation.config import ExplainConfig
 from classify.explanation.heatmaps import explain_images, explained_layer, load_method
 from classify.explanation.localisation import Boxed, find_boxed, measure_localisation
-from classify.explanation.material import Material, files_as_dataset, gather
+from classify.explanation.material import (
+    Material,
+    files_as_dataset,
+    gather,
+    leave_out_unlabelled,
+)
 from classify.explanation.outcomes import Case, choose_cases, count_outcomes
 from classify.explanation.overlays import draw_overlay, save_overlay, unused_names
 from classify.explanation.page import save_page
@@ -46,7 +51,8 @@ def explain(
 ) -> Explanation:
     """Explain one split of a dataset: pictures, localisation against boxes, sanity check.
 
-    Splits with labels and test images are noted in the test ledger of the train run.
+    Images without a label are left out, unless none has one. Splits with labels and test images
+    are noted in the test ledger of the train run.
 
     Args:
         train_dir: Folder of the train run.
@@ -55,19 +61,19 @@ def explain(
         output_dir: Gets ``metrics.json``, ``index.html`` and the pictures.
 
     Raises:
-        InputError: When some images have labels that are no class of the classifier.
+        InputError: When a label is no class of the classifier.
         UnknownNameError: When ``config.target`` is no class.
         MissingExtraError: When pytorch-grad-cam is not installed.
         CheckpointError: When the train run is unfinished or damaged.
     """
     classifier, wanted = _load(train_dir, config)
-    part = dataset.split(config.split, limit=config.limit)
+    part, unlabelled = leave_out_unlabelled(dataset.split(config.split, limit=config.limit))
     material = gather(classifier, part)
-    looks, notes = 0, []
+    looks, learned = 0, list[str]()
     if material.truth is not None:
         ids = digest_test(dataset)
         if part.name == classifier.description.dataset:
-            notes = say_learned(train_dir, dataset, material.records)
+            learned = say_learned(train_dir, dataset, material.records)
         if meets_test(material.records):
             record_evaluation(train_dir, part.name, config.split, len(material.records), ids=ids)
         looks = count_evaluations(train_dir, part.name, ids)
@@ -79,7 +85,7 @@ def explain(
         output_dir,
         split=config.split,
         looks=looks,
-        notes=notes,
+        notes=[*unlabelled, *learned],
     )
 
 

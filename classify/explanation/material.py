@@ -15,6 +15,7 @@ from classify.trust.operating_points import apply_operating_point
 from medx.core.console import warn
 from medx.core.errors import InputError, MedxError
 from medx.core.images import Image, Pixels, list_images, read_image
+from medx.core.words import many
 from medx.datasets.manifest import Dataset, Record
 
 Ints = npt.NDArray[np.int64]
@@ -55,7 +56,7 @@ def gather(classifier: Classifier, part: Dataset) -> Material:
     """Read the images of a dataset and predict them.
 
     Raises:
-        InputError: When some, but not all, have a label of the classifier's classes.
+        InputError: When some, but not all, have a label that is one of the classifier's classes.
     """
     loaded = part.load_pixels(classifier.size)
     truth = _truth(loaded.records, classifier.classes)
@@ -70,6 +71,17 @@ def gather(classifier: Classifier, part: Dataset) -> Material:
         predicted=apply_operating_point(probs, classifier.description.operating_point),
         truth=truth,
     )
+
+
+def leave_out_unlabelled(part: Dataset) -> tuple[Dataset, list[str]]:
+    """Return the records that have a label, and what was said of the others; all if none has."""
+    kept = part.where(lambda record: bool(record.label))
+    without = len(part) - len(kept)
+    if not without or not kept.records:
+        return part, []
+    text = f"left out, for want of a label: {many(without, 'image')} of {len(part)}"
+    warn(text)
+    return kept, [text]
 
 
 def files_as_dataset(classifier: Classifier, path: Path, *, limit: int | None) -> Dataset:
@@ -110,7 +122,7 @@ def _truth(records: Sequence[Record], classes: Sequence[str]) -> Ints | None:
     strange = [record for record in records if record.label not in index]
     if strange:
         raise InputError(
-            f"{len(strange)} images have no label, or none of the classifier's "
+            f"{many(len(strange), 'image')} with a label that is no class of the classifier "
             f"(first: {strange[0].id}: {strange[0].label!r})",
             hint=f"its classes are {', '.join(classes)}",
         )

@@ -86,10 +86,20 @@ def test_without_labels_every_image_is_explained_and_test_stays_unseen(
     assert len(read_ledger(squares_run)) == looks
 
 
+def test_images_without_a_label_are_left_out_and_counted(squares, squares_run, tmp_path, capsys):
+    first, second, *others = squares.split("val").records
+    partly = replace(squares, records=(replace(first, label=None), second, *others))
+    result = explain(squares_run, partly, replace(QUICK, limit=8), tmp_path)
+    assert result.n == 7
+    assert sum(result.outcomes["square"].values()) == 7
+    assert result.notes[0] == "left out, for want of a label: 1 image of 8"
+    assert "warning: left out" in capsys.readouterr().err
+
+
 def test_strange_labels_are_refused(squares, squares_run, tmp_path):
     first, *others = squares.split("val").records
     strange = replace(squares, records=(replace(first, label="circle"), *others))
-    with pytest.raises(InputError, match="1 images have no label, or none of the classifier's"):
+    with pytest.raises(InputError, match="1 image with a label that is no class"):
         explain(squares_run, strange, QUICK, tmp_path)
 
 
