@@ -20,7 +20,7 @@ from medx.case.predicting import ensure_classifier, predict_images
 from medx.case.results import CaseResult, NoReport, Withheld
 from medx.case.study import Study
 from medx.case.warnings import warnings_of
-from medx.core.console import warn
+from medx.core.console import note, warn
 from medx.core.content_hash import content_hash
 from medx.core.errors import MedxError
 from medx.core.images import Image, Pixels
@@ -223,7 +223,9 @@ def open_workbench(
         train_dir = ensure_classifier(dataset, name, device=config.device)
     else:
         train_dir = find_train_run(name, config.run)
+    note(f"loading the classifier {train_dir.name}")
     classifier = load_classifier(train_dir, device=config.device)
+    note(f"opening the index {Path(config.index).name if config.index else f'of {dataset.name}'}")
     gallery = open_gallery(
         kept_in, index=config.index, dataset=name, data_dir=data_dir, device=config.device
     )

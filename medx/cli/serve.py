@@ -62,8 +62,10 @@ def serve(
     offline: OfflineOption = False,
 ) -> None:
     """Serve the page and the API on this machine; needs medx[serve]."""
+    from medx.core.console import note
     from medx.core.errors import InputError, MissingExtraError
 
+    note("loading the libraries")
     try:
         from medx.server.run import leave, run_server
     except ModuleNotFoundError as error:

@@ -133,10 +133,13 @@ def open_bench(config: ServeConfig) -> Workbench:
         ),
         kept_in=GalleryConfig(backend=config.backend, uri=config.uri),
     )
+    note(f"preparing the engine {bench.chosen.engine.name}")
     bench.chosen.engine.prepare()
+    note("trying each model once")
     blank = np.zeros((bench.classifier.size, bench.classifier.size), np.uint8)
     bench.classifier.predict(["warm-up"], [blank])
     bench.gallery.encoder.embed_images([blank])
+    note("the models are loaded")
     return bench
 
 

@@ -115,6 +115,9 @@ def test_it_starts_is_killed_starts_again_and_stops(run_serve, monkeypatch):
     assert "t0ken" not in log
     assert "other" not in log
     assert "Research use only" in log
+    assert again.heard[0] == "loading the libraries\n"
+    for said in ("the classifier", "the index", "the engine mock", "the models are loaded"):
+        assert said in log
     assert not [name for name in os.listdir("/dev/shm") if name.startswith("medx-")]
 
 
