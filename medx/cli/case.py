@@ -65,7 +65,10 @@ def case(
     offline: OfflineOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Study one image: prediction, heat-map, similar cases and a report checked against them."""
+    """Study one image: prediction, heat-map, similar cases, report.
+
+    The report is checked against the others.
+    """
     from medx.case.bundle import export_study, read_sources, save_study
     from medx.case.input import check_single
     from medx.case.results import NoReport

@@ -125,7 +125,10 @@ def train(
     config: ConfigOption = None,
     assignments: SetOption = None,
 ) -> None:
-    """Train on the train split; choose epoch, temperature and threshold on val."""
+    """Train on the train split and choose on val.
+
+    Epoch, temperature and threshold are what is chosen.
+    """
     from classify.runs import latest_unfinished, stored_settings
     from classify.training.train import train as run_training
     from medx.cli.train_settings import resolve_training

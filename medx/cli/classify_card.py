@@ -11,7 +11,10 @@ def card(
     data_dir: DataDirOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Write the model card of a train run: MODEL_CARD.md and MODEL_CARD.html in its folder."""
+    """Write the model card of a train run.
+
+    MODEL_CARD.md and MODEL_CARD.html in its folder.
+    """
     from classify.card.write import save_card
     from classify.runs import choose_run
     from medx.core.console import print_json, print_line

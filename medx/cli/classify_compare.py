@@ -55,7 +55,10 @@ def compare(
     config: ConfigOption = None,
     assignments: SetOption = None,
 ) -> None:
-    """Put runs and datasets side by side: one table, what is lost from val on, paired tests."""
+    """Put runs and datasets side by side, with paired tests.
+
+    One table, and what is lost from val on.
+    """
     from classify.evaluation.compare import compare_runs
     from medx.cli.evaluation_tables import print_comparison
     from medx.core.console import print_json

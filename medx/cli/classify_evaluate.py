@@ -61,7 +61,10 @@ def evaluate(
     config: ConfigOption = None,
     assignments: SetOption = None,
 ) -> None:
-    """Measure a trained classifier on one split, with 95 % intervals, pictures and a page."""
+    """Measure a trained classifier on one split.
+
+    Figures have 95 % intervals; pictures and a page are written as well.
+    """
     from classify.evaluation.evaluate import evaluate as run_evaluation
     from classify.runs import choose_run
     from medx.cli.evaluation_tables import print_evaluation

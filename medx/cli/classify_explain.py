@@ -70,7 +70,10 @@ def explain(
     config: ConfigOption = None,
     assignments: SetOption = None,
 ) -> None:
-    """Show where a classifier looked: heat-maps, measured against boxes and random weights."""
+    """Show where a classifier looked: heat-maps.
+
+    They are measured against boxes and random weights.
+    """
     settings = resolve_config(
         ExplainConfig(), given=given_options(context), config_file=config, assignments=assignments
     )

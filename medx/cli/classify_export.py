@@ -42,7 +42,10 @@ def export(
     offline: OfflineOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Export from uint8 pixels to calibrated probabilities, checked against the model."""
+    """Export a classifier to other runtimes, checked against it.
+
+    The graph goes from uint8 pixels to calibrated probabilities.
+    """
     check_format(format)  # before anything is imported that takes seconds
     from classify.exporting.export import export_classifier
     from classify.predict import load_classifier

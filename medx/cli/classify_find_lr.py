@@ -51,7 +51,10 @@ def find_lr(
     config: ConfigOption = None,
     assignments: SetOption = None,
 ) -> None:
-    """Let the learning rate grow until loss diverges; suggest where it falls fastest."""
+    """Suggest a learning rate.
+
+    It grows until the loss diverges; where the loss falls fastest is suggested.
+    """
     from classify.tuning.find_lr import find_learning_rate
     from medx.cli.train_settings import resolve_training
     from medx.core.console import print_json

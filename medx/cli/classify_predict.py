@@ -65,7 +65,7 @@ def predict(
     config: ConfigOption = None,
     assignments: SetOption = None,
 ) -> None:
-    """Predict an image file, a folder of images, a manifest or a dataset split."""
+    """Predict an image, a folder, a manifest or a dataset split."""
     from classify.predict import load_classifier
     from classify.predict_images import predict_input
     from classify.prediction_files import save_predictions

@@ -52,7 +52,10 @@ def robustness(
     config: ConfigOption = None,
     assignments: SetOption = None,
 ) -> None:
-    """Measure a classifier on spoilt images: blur, noise, contrast, JPEG, rotation and more."""
+    """Measure a classifier on spoilt images: blur, noise and more.
+
+    Contrast, JPEG and rotation are among them.
+    """
     from classify.robustness.measure import measure_robustness
     from classify.runs import choose_run
     from medx.core.console import print_json

@@ -78,7 +78,10 @@ def sweep(
     config: ConfigOption = None,
     assignments: SetOption = None,
 ) -> None:
-    """Try settings of training, rank them on val; test is out of reach."""
+    """Try settings of training and rank them on val.
+
+    Test is out of reach.
+    """
     from classify.tuning.sweep import sweep as run_sweep
     from medx.cli.train_settings import resolve_training
     from medx.core.console import print_json

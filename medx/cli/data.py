@@ -20,7 +20,7 @@ app.add_typer(data_cache.app, name="cache")
 
 @app.command("list")
 def list_datasets(data_dir: DataDirOption = None, json: JsonOption = False) -> None:
-    """List the datasets medx knows and whether they are on this machine."""
+    """List the datasets medx knows and whether they are here."""
     from medx.core.console import print_json, print_table
     from medx.datasets.listing import list_known
 
@@ -79,7 +79,10 @@ def download(
     offline: OfflineOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Fetch a MedMNIST dataset (or render a phantom) into the cache, checksum verified."""
+    """Fetch a MedMNIST dataset, or render a phantom, into the cache.
+
+    What is fetched is checked against its checksum.
+    """
     from medx.core.console import print_json, print_line
     from medx.datasets.catalog import load_dataset
     from medx.datasets.listing import describe

@@ -44,7 +44,10 @@ def audit(
     offline: OfflineOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Find leaks, duplicates, contradicting labels, shortcuts, bad boxes and unreadable files."""
+    """Find leaks, duplicates, contradicting labels and shortcuts.
+
+    Bad boxes and unreadable files as well.
+    """
     from medx.core.console import print_json, told_on_interrupt
     from medx.core.errors import InputError
     from medx.core.settings import output_dir

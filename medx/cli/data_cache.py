@@ -27,7 +27,10 @@ def info(json: JsonOption = False) -> None:
 
 @app.command()
 def clear(json: JsonOption = False) -> None:
-    """Remove every cached pixel; images are decoded again when they are needed."""
+    """Remove every cached pixel.
+
+    Images are decoded again when they are needed.
+    """
     from medx.core.console import print_json, print_line
     from medx.datasets.pixel_store import clear_cache
 

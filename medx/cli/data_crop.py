@@ -36,7 +36,10 @@ def crop(
     data_dir: DataDirOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Cut every box out as a picture of its own, with its parent image as group."""
+    """Cut every box out as a picture of its own.
+
+    Its parent image is its group.
+    """
     from medx.core.console import print_json, print_line, print_table, told_on_interrupt, warn
     from medx.core.errors import InputError
     from medx.datasets.catalog import load_dataset

@@ -89,7 +89,10 @@ def import_data(
     offline: OfflineOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Import a folder, table, box annotations, DICOM or a known dataset as one manifest."""
+    """Import a folder, table, boxes, DICOM or a known dataset.
+
+    It becomes one manifest.
+    """
     from medx.core.console import told_on_interrupt
     from medx.core.errors import InputError
     from medx.datasets.importers.base import ImportOptions

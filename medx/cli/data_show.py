@@ -42,7 +42,10 @@ def show(
     offline: OfflineOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Draw a contact sheet by label, split or source, with boxes, as PNG or HTML."""
+    """Draw a contact sheet by label, split or source, with boxes.
+
+    As PNG or HTML.
+    """
     from medx.core.console import print_json, print_line, print_table, told_on_interrupt
     from medx.core.settings import output_dir
     from medx.datasets.catalog import load_dataset

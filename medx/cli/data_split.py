@@ -69,7 +69,10 @@ def split(
     offline: OfflineOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Split into train, val and test; patients and equal pictures always stay together."""
+    """Split into train, val and test.
+
+    Patients and equal pictures always stay together.
+    """
     from medx.core.console import print_json, told_on_interrupt, warn
     from medx.datasets.catalog import load_dataset
     from medx.datasets.split.saving import choose_folder, save_splitting

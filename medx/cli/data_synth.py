@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from medx.datasets.synth import SynthResult
 
 app = typer.Typer(
-    help="Draw synthetic datasets with a known truth, and with known defects.",
+    help="Draw synthetic datasets with a known truth and known defects.",
     no_args_is_help=True,
 )
 
@@ -71,7 +71,9 @@ def phantom_cxr(
     ] = DefectConfig.label_noise,
     json: JsonOption = False,
 ) -> None:
-    """Draw chest radiographs with findings, boxes, captions, reports and four virtual centres.
+    """Draw chest radiographs with findings, boxes and reports.
+
+    Also captions, from four virtual centres.
 
     What was spoilt on purpose stands in truth.json, and in no column of the manifest.
     """
@@ -115,7 +117,9 @@ def phantom_smear(
     jpeg: Annotated[bool, typer.Option("--jpeg", help="Store JPEG instead of PNG.")] = False,
     json: JsonOption = False,
 ) -> None:
-    """Draw stained blood-smear fields with red cells, parasites, leukocytes and their boxes.
+    """Draw stained blood-smear fields with cells and boxes.
+
+    Red cells, parasites and leukocytes.
 
     Boxes stand in the manifest, and in training.json and test.json as BBBC041 has them.
     """

@@ -23,7 +23,10 @@ def demo(
     offline: OfflineOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Train, evaluate, search and report on one dataset; write a page that shows it all."""
+    """Train, evaluate, search and report on one dataset.
+
+    A page shows it all.
+    """
     from medx.core.console import print_json, print_line, print_table
     from medx.core.settings import output_dir
     from medx.demo import DemoConfig, run_demo

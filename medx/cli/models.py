@@ -10,7 +10,7 @@ import typer
 from medx.cli.options import JsonOption, OfflineOption
 
 app = typer.Typer(
-    help="List, fetch and check model weights; carry them to a machine without internet.",
+    help="List, fetch and check model weights, also without internet.",
     no_args_is_help=True,
 )
 NameArgument = Annotated[
@@ -28,7 +28,7 @@ PlaceArgument = Annotated[
 
 @app.command("list")
 def list_models(json: JsonOption = False) -> None:
-    """List the models, their licences and whether the weights are on this machine."""
+    """List the models, their licences and whether weights are here."""
     from medx.core.console import print_json, print_line, print_table
     from medx.core.models.listing import list_models as listed
 
@@ -60,7 +60,10 @@ def pull(
     offline: OfflineOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Fetch the weights of a model at its pinned revision and write down their hashes."""
+    """Fetch the weights of a model at its pinned revision.
+
+    Their hashes are written down.
+    """
     from medx.core.console import print_json, print_line
     from medx.core.models.pull import pull_model
     from medx.core.words import many
@@ -81,7 +84,7 @@ def pull(
 
 @app.command()
 def verify(place: PlaceArgument, json: JsonOption = False) -> None:
-    """Check the files of a model against the hashes that are known of them."""
+    """Check the files of a model against their known hashes."""
     from medx.core.console import print_json, print_table
     from medx.core.errors import WeightsUnavailableError
     from medx.core.models.verify import verify_model
@@ -105,7 +108,7 @@ def verify(place: PlaceArgument, json: JsonOption = False) -> None:
 
 @app.command()
 def path(name: NameArgument) -> None:
-    """Print the folder in the hub cache that holds the weights of a model."""
+    """Print the folder in the hub cache with the weights of a model."""
     from medx.core.console import print_line
     from medx.core.models.pull import model_path
 

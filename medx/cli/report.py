@@ -12,7 +12,7 @@ from medx.cli.report_generate import generate
 from medx.cli.report_label import label
 
 app = typer.Typer(
-    help="Write draft reports, measure, label and export them; see the prompts they come from.",
+    help="Write, measure, label and export draft reports; see prompts.",
     no_args_is_help=True,
 )
 for command in (generate, evaluate, compare, export, label):

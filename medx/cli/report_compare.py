@@ -113,7 +113,9 @@ def compare(
     config: ConfigOption = None,
     assignments: SetOption = None,
 ) -> None:
-    """Compare strategies and engines on the same images: finished RUNs, or reports written now.
+    """Compare strategies and engines on the same images.
+
+    Finished RUNs, or reports written now.
 
     --config and --set take the settings of `medx report generate` (base_url, weights, …).
     """

@@ -87,7 +87,10 @@ def evaluate(
     config: ConfigOption = None,
     assignments: SetOption = None,
 ) -> None:
-    """Measure finished reports: labels, findings, form, flips; constant and shuffled beside."""
+    """Measure finished reports: labels, findings, form, flips.
+
+    Constant and shuffled reports stand beside them.
+    """
     from medx.cli.report_evaluation_tables import print_evaluation
     from medx.core.console import print_json
     from medx.core.runs import create_run_dir, logging_to

@@ -51,7 +51,10 @@ def export(
     device: DeviceOption = Device.auto,
     json: JsonOption = False,
 ) -> None:
-    """Export a report: FHIR, DICOM SR, Secondary Capture or PDF, HTML, Markdown."""
+    """Export a report: FHIR, DICOM, PDF, HTML or Markdown.
+
+    DICOM is SR, Secondary Capture or encapsulated PDF.
+    """
     from medx.core.console import print_json, print_line
     from reportgen.exports.export import gather, output_path, write_export
     from reportgen.exports.formats import export_format

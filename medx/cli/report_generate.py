@@ -137,7 +137,10 @@ def generate(
     offline: OfflineOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Write reports on images of a dataset, or on IMAGES, with every strategy asked for."""
+    """Write reports on images of a dataset, or on IMAGES.
+
+    With every strategy asked for.
+    """
     from medx.case.report_input import find_inputs
     from medx.case.report_stream import NeighbourReader, sample_input, stream_items
     from medx.case.workbench import open_workbench

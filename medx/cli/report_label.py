@@ -29,7 +29,10 @@ def label(
     ],
     json: JsonOption = False,
 ) -> None:
-    """Label reports: each finding present, uncertain or absent, its side, zone and course."""
+    """Label reports: each finding present, uncertain or absent.
+
+    Its side, zone and course as well.
+    """
     from medx.core.console import print_json, print_line, print_table, warn
     from reportgen.labeler.reading import label_files
 

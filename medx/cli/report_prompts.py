@@ -61,7 +61,9 @@ def show(
 
 @app.command()
 def check(name: StrategyArgument, json: JsonOption = False) -> None:
-    """Fill a strategy with invented evidence and say what it uses, asks for and gets wrong.
+    """Fill a strategy with invented evidence.
+
+    Say what it uses, asks for and gets wrong.
 
     Ends with 1 when it cannot be used.
     """

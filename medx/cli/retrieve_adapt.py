@@ -56,7 +56,9 @@ def adapt(
     offline: OfflineOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Train a head on an encoder's embeddings; use it with --encoder adapted:FOLDER.
+    """Train a head on an encoder's embeddings.
+
+    Use it with --encoder adapted:FOLDER.
 
     Only the train split is learned from; val chooses the epoch and shows the gain.
     """

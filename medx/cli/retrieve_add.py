@@ -51,7 +51,10 @@ def add(
     offline: OfflineOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Add a dataset's images that an index lacks; what it has stays as it is."""
+    """Add a dataset's images that an index lacks.
+
+    What it has stays as it is.
+    """
     from medx.datasets.catalog import load_dataset
     from retrieval.gallery import open_gallery
     from retrieval.store.images import add_images

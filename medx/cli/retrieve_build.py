@@ -54,7 +54,10 @@ def build(
     offline: OfflineOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Embed a dataset's images and write an index; one of that dataset or --name is replaced."""
+    """Embed a dataset's images and write an index.
+
+    One of that dataset or --name is replaced.
+    """
     from medx.core.console import print_json, print_line, told_on_interrupt
     from medx.core.processes import is_main, take_own_gpu
     from medx.datasets.catalog import default_dataset, load_dataset

@@ -36,7 +36,10 @@ def compact(
     no_wait: NoWaitOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Rewrite an index into one segment of a kind and give back the room of removed images."""
+    """Rewrite an index into one segment of a kind.
+
+    The room of removed images is given back.
+    """
     from medx.core.console import print_json, print_line
     from medx.core.words import file_size, many
     from retrieval.index.kinds import memory_bytes

@@ -68,7 +68,9 @@ def compare(
     offline: OfflineOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Measure encoders and kinds of index on the same queries, with paired differences.
+    """Measure encoders and kinds of index on the same queries.
+
+    With paired differences.
 
     Differences are to the first one named; their intervals draw the same queries for both.
     """

@@ -66,7 +66,10 @@ def embed(
     offline: OfflineOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Embed a dataset's images into shards; a picture that is there is never embedded again."""
+    """Embed a dataset's images into shards.
+
+    A picture that is there is never embedded again.
+    """
     from medx.core.console import print_json, told_on_interrupt
     from medx.core.processes import from_main, is_main, take_own_gpu
     from medx.datasets.catalog import default_dataset, load_dataset

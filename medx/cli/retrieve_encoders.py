@@ -8,7 +8,10 @@ WORDS = {True: "yes", False: "no", None: "depends"}
 
 
 def encoders(json: JsonOption = False) -> None:
-    """List the encoders: what each is, whether it takes words, its weights and their licence."""
+    """List the encoders and whether they take words.
+
+    What each is, its weights and their licence as well.
+    """
     from medx.core.console import print_json, print_table
     from retrieval.encoders.listing import list_encoders
 

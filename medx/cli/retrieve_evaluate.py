@@ -76,7 +76,10 @@ def evaluate(
     offline: OfflineOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Measure P@k of image→image and text→image search, with chance levels and intervals."""
+    """Measure P@k of image→image and text→image search.
+
+    Chance levels and intervals stand beside the figures.
+    """
     from medx.core.console import note, print_json
     from medx.core.runs import create_run_dir, logging_to, save_config
     from retrieval.evaluation.evaluate import evaluate_index, save_evaluation

@@ -43,7 +43,10 @@ def export_encoder(
     offline: OfflineOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Export an encoder once: queries start without torch, int8 embeds faster, both measured."""
+    """Export an encoder for queries that start without torch.
+
+    With int8 it embeds faster; both are measured.
+    """
     from medx.core.console import print_json, print_line, print_table
     from medx.datasets.catalog import load_dataset
     from retrieval.encoders.runtimes import RUNTIMES

@@ -24,7 +24,10 @@ def merge(
     no_wait: NoWaitOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Bring the images of indexes into one, without embedding them again."""
+    """Bring the images of indexes into one.
+
+    None is embedded again.
+    """
     from retrieval.place import find_place, new_place
     from retrieval.store.merge import merge_indexes
 

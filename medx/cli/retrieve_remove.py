@@ -35,7 +35,10 @@ def remove(
     no_wait: NoWaitOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Take images out of an index; `update` brings back those its dataset still has."""
+    """Take images out of an index.
+
+    `update` brings back those its dataset still has.
+    """
     from retrieval.place import find_place
     from retrieval.store.ids_file import read_ids
     from retrieval.store.remove import remove_images

@@ -88,7 +88,10 @@ def text_search(
     offline: OfflineOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Find images by words; the index is built first when it is not there yet."""
+    """Find images by words.
+
+    The index is built first when it is not there yet.
+    """
     from retrieval.search.query import words
 
     _run(context.params, text, words)
@@ -128,7 +131,10 @@ def image_search(
     offline: OfflineOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Find images like an indexed one (itself left out) or like a file."""
+    """Find images like an indexed one or like a file.
+
+    The indexed one itself is left out.
+    """
     from retrieval.search.query import like
 
     _run(context.params, query, like)
@@ -175,7 +181,9 @@ def search(
     offline: OfflineOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Find images by words and images together, each with its own weight.
+    """Find images by words and images together.
+
+    Each has its own weight.
 
     Parts are added as unit vectors. A sign stands between blanks, so that ids may hold dashes;
     id:, file: and text: say what a part is where that is not plain.

@@ -88,7 +88,9 @@ def train_encoder(
     offline: OfflineOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Train the compact encoder; with --start or --architecture, an open_clip model.
+    """Train the compact encoder, or an open_clip model.
+
+    The latter with --start or --architecture.
 
     Afterwards --weights FOLDER takes it. An open_clip model learns from captions or from texts made
     of labels; val chooses the epoch.

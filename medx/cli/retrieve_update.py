@@ -52,7 +52,10 @@ def update(
     offline: OfflineOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Make an index hold what its datasets hold now: new, changed and deleted images."""
+    """Make an index hold what its datasets hold now.
+
+    New, changed and deleted images are seen to.
+    """
     from medx.datasets.catalog import load_dataset
     from retrieval.gallery import open_gallery
     from retrieval.store.images import update_images

@@ -24,7 +24,10 @@ def verify(
     ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Check every file of an index against its checksum, and what it holds."""
+    """Check every file of an index against its checksum.
+
+    What the files hold is checked as well.
+    """
     from medx.core.console import note, print_json, print_line, print_table
     from medx.core.errors import InputError
     from medx.core.words import file_size, many
