@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import re
+import zlib
 from typing import Any
 
-import numpy as np
 from PIL import Image as PILImage
 from pydantic import BaseModel, Field
 
 from medx.core.errors import EngineError
 from medx.core.images import Pixels
 from medx.core.pages import data_uri
+from medx.core.pictures import encode
 from reportgen.control_tokens import plain_line
 from reportgen.engines.base import Generation, GenerationRequest
 from reportgen.engines.chat import THOUGHT_CLOSE, THOUGHT_OPEN, Family, build_messages
-from reportgen.engines.png import encode_png
 
 #: Longest side of a picture that is sent.
 LONGEST_SIDE = 2048
@@ -178,4 +178,4 @@ def _for_server(message: dict[str, Any]) -> dict[str, Any]:
 
 
 def _data_url(image: PILImage.Image) -> str:
-    return data_uri(encode_png(np.asarray(image)))
+    return data_uri(encode(image, compress_level=1, compress_type=zlib.Z_RLE))
