@@ -88,7 +88,7 @@ def test_every_command_of_the_page(cli, export, tmp_path):
         splits.setdefault(record.group, set()).add(record.split)
     assert len(splits) == FILMS // 2
     assert all(len(found) == 1 for found in splits.values())
-    assert served["classes"] == ["effusion", "no effusion"]
+    assert served["classes"] == ["no effusion", "effusion"]  # the positive class comes last
     assert served["images"] == FILMS + 2
     assert served["is_mock"]
     texts = identifying(Path("export")) | identifying(Path("inbox"))
