@@ -198,7 +198,7 @@ def test_bone_tumours(run_documented):
     for metric in ("auroc", "balanced_accuracy", "sensitivity"):
         for value in (mixed["metrics"][metric], held_out["metrics"][metric]):
             assert value["low"] <= value["estimate"] <= value["high"]
-            assert value["method"] == "percentile bootstrap"
+            assert value["method"].startswith("percentile bootstrap")
 
     (explained,) = results("explain")
     rows = {row["label"]: row for row in explained["localisation"]}
