@@ -32,7 +32,7 @@ class ModelDescription(Value):
 
     schema_version: int = SCHEMA_VERSION
     architecture: str
-    encoder: dict[str, str | int] | None = Field(
+    encoder: dict[str, str | int | None] | None = Field(
         default=None, description="Fingerprint of the retrieval encoder below a linear probe."
     )
     encoder_weights: str | None = Field(

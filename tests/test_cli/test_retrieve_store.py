@@ -121,7 +121,7 @@ def test_merge(built, tmp_path):
     other = write_dataset(tmp_path / "other", {"normal": 2}, seed=7)
     built("retrieve", "build", "--dataset", other, "--encoder", "toy")
     result = built("retrieve", "merge", "two-toy", "other-toy", "--into", "both")
-    assert "186 added; now 186 images in 2 segments" in result.stdout
+    assert "186 added; now 186 images in 1 segment" in result.stdout
     again = built("retrieve", "merge", "two-toy", "both", "--into", "both")
     assert "366 unchanged; now 186 images" in again.stdout
     assert built("retrieve", "verify", "both").exit_code == 0
