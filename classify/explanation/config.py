@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from classify.extras import require_packages
 from classify.setting_checks import check_choice, check_integer
+from medx.core.extras import require_packages
 
 #: Methods by name, in the order to try them; all but ``eigencam`` explain one class.
 METHODS = ("gradcam", "gradcam++", "layercam", "hirescam", "scorecam", "eigencam")

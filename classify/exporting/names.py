@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from classify.extras import require_packages
 from medx.core.errors import InputError, UnknownNameError
+from medx.core.extras import require_packages
 
 _ONNX = ("onnx", "onnxscript", "onnxruntime")
 

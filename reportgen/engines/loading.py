@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from typing import Any
 
 import torch
@@ -11,9 +10,9 @@ from medx.core.errors import (
     EngineError,
     InputError,
     MedxError,
-    MissingExtraError,
     WeightsUnavailableError,
 )
+from medx.core.extras import require_packages
 from reportgen.engines.weights import Weights
 
 #: How 4-bit weights are called in a report's provenance.
@@ -49,8 +48,7 @@ def check_four_bits(device: str) -> None:
             f"4-bit weights need an NVIDIA GPU, and this would run on {device}",
             hint="leave out --quantise, or use --engine openai with a server that has a GPU",
         )
-    if importlib.util.find_spec("bitsandbytes") is None:
-        raise MissingExtraError("--quantise 4bit", "quantise")
+    require_packages("--quantise 4bit", "quantise", ["bitsandbytes"])
 
 
 def load_processor(weights: Weights) -> Any:

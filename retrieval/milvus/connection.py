@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import ipaddress
 import logging
 import os
@@ -13,7 +12,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from medx.core import settings
-from medx.core.errors import InputError, MissingExtraError
+from medx.core.errors import InputError
+from medx.core.extras import require_packages
 
 TOKEN_VARIABLE = "MEDX_MILVUS_TOKEN"
 CONSISTENCY_VARIABLE = "MEDX_MILVUS_CONSISTENCY"
@@ -65,8 +65,7 @@ def connect(uri: str) -> Any:
     """
     _check_address(uri)
     wanted = ("pymilvus", "milvus_lite") if is_lite(uri) else ("pymilvus",)
-    if any(importlib.util.find_spec(name) is None for name in wanted):
-        raise MissingExtraError("milvus", "milvus")
+    require_packages("milvus", "milvus", wanted)
     from pymilvus import MilvusClient
 
     # They log each failed call with its traceback; what failed comes back as an error anyway.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 import tempfile
 from collections.abc import Iterator
@@ -13,7 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from medx.core.errors import InputError, MissingExtraError
+from medx.core.errors import InputError
+from medx.core.extras import require_packages
 from medx.core.files import write_text
 from medx.core.quiet import quiet
 from retrieval.encoders.runtimes.exported_files import TOKENIZER_FILE, tower_file, weights_of
@@ -71,8 +71,7 @@ def write_int8_towers(folder: Path) -> Iterator[str]:
 
 def check_writable() -> None:
     """Raise ``MissingExtraError`` unless the packages that write ONNX are installed."""
-    if any(importlib.util.find_spec(package) is None for package in PACKAGES):
-        raise MissingExtraError("onnx", "export")
+    require_packages("onnx", "export", PACKAGES)
 
 
 def _write(tower: nn.Module, example: Tensor, dynamic: dict[int, Any], path: Path) -> None:

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from medx.core.errors import InputError, MissingExtraError, UnknownNameError
+from medx.core.errors import InputError, UnknownNameError
+from medx.core.extras import require_packages
 from retrieval.config import AUTO, GalleryConfig
 from retrieval.encoders.base import Encoder, Fingerprint
 from retrieval.encoders.runtimes import PRECISIONS, RUNTIMES
@@ -41,8 +42,8 @@ def resolve_runtime(runtime: str, precision: str) -> str:
             f"runtime {runtime} does not compute in {precision}",
             hint=f"--runtime {' or '.join(able)}, or --precision {' or '.join(RUNTIMES[runtime])}",
         )
-    if runtime in NEEDED and importlib.util.find_spec(NEEDED[runtime]) is None:
-        raise MissingExtraError(runtime, "export")
+    if runtime in NEEDED:
+        require_packages(runtime, "export", [NEEDED[runtime]])
     return runtime
 
 
