@@ -76,15 +76,18 @@ def check_labels(dataset: Dataset) -> None:
     dataset.targets()
 
 
-def labelled(part: Dataset) -> Dataset:
-    """Return the records that have a label, and say how many have none; all when none has."""
-    kept = part.where(lambda record: record.label is not None)
+def leave_out_unlabelled(part: Dataset, *, where: str = "") -> tuple[Dataset, list[str]]:
+    """Return the records that have a label, and what to say of the others; all if none has one.
+
+    Args:
+        part: Some records of a dataset.
+        where: What to say they are left out of, such as ``" of train"``.
+    """
+    kept = part.where(lambda record: bool(record.label))
     if not kept.records or len(kept) == len(part):
-        return part
-    split = part.records[0].split or "all"
+        return part, []
     without = many(len(part) - len(kept), "image")
-    note(f"left out of {split}, for want of a label: {without} of {len(part)}")
-    return kept
+    return kept, [f"left out{where}, for want of a label: {without} of {len(part)}"]
 
 
 def training_splits(dataset: Dataset, *, limit: int | None = None) -> tuple[Dataset, Dataset]:
@@ -103,8 +106,13 @@ def training_splits(dataset: Dataset, *, limit: int | None = None) -> tuple[Data
             hint="training learns from train and selects on val; make them with: "
             f"medx data split {shlex.quote(dataset.location)}{kept}{force}",
         )
-    parts = tuple(labelled(dataset.split(name, limit=limit)) for name in ("train", "val"))
-    for name, part in zip(("train", "val"), parts, strict=True):
+    parts = []
+    for name in ("train", "val"):
+        given = dataset.split(name, limit=limit)
+        part, left_out = leave_out_unlabelled(given, where=f" of {name}")
+        for text in left_out:
+            note(text)
+        parts.append(part)
         check_labels(part)
         found = {record.label for record in part.records}
         if len(found) < 2:

@@ -9,15 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from classify.config import as_mapping
+from classify.data import leave_out_unlabelled
 from classify.explanation.config import ExplainConfig
 from classify.explanation.heatmaps import explain_images, explained_layer, load_method
 from classify.explanation.localisation import Boxed, find_boxed, measure_localisation
-from classify.explanation.material import (
-    Material,
-    files_as_dataset,
-    gather,
-    leave_out_unlabelled,
-)
+from classify.explanation.material import Material, files_as_dataset, gather
 from classify.explanation.outcomes import Case, choose_cases, count_outcomes
 from classify.explanation.overlays import draw_overlay, save_overlay, unused_names
 from classify.explanation.page import save_page
@@ -34,7 +30,7 @@ from classify.ledger import (
 from classify.predict import Classifier, load_classifier
 from classify.results import Skipped
 from classify.training.selection import groups_of
-from medx.core.console import track
+from medx.core.console import track, warn
 from medx.core.errors import UnknownNameError
 from medx.core.files import write_json
 from medx.core.runs import logging_to, save_config
@@ -68,6 +64,8 @@ def explain(
     """
     classifier, wanted = _load(train_dir, config)
     part, unlabelled = leave_out_unlabelled(dataset.split(config.split, limit=config.limit))
+    for text in unlabelled:
+        warn(text)
     material = gather(classifier, part)
     looks, learned = 0, list[str]()
     if material.truth is not None:

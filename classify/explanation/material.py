@@ -73,17 +73,6 @@ def gather(classifier: Classifier, part: Dataset) -> Material:
     )
 
 
-def leave_out_unlabelled(part: Dataset) -> tuple[Dataset, list[str]]:
-    """Return the records that have a label, and what was said of the others; all if none has."""
-    kept = part.where(lambda record: bool(record.label))
-    without = len(part) - len(kept)
-    if not without or not kept.records:
-        return part, []
-    text = f"left out, for want of a label: {many(without, 'image')} of {len(part)}"
-    warn(text)
-    return kept, [text]
-
-
 def files_as_dataset(classifier: Classifier, path: Path, *, limit: int | None) -> Dataset:
     """Return an image file, or the images below a folder, as a dataset without labels.
 

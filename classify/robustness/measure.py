@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from classify.config import as_mapping
-from classify.data import check_labels, labelled
+from classify.data import check_labels, leave_out_unlabelled
+from classify.evaluation.chance import chance_levels
 from classify.evaluation.metrics import Case, sample_metrics
 from classify.ledger import (
     count_evaluations,
@@ -78,7 +79,7 @@ def measure_robustness(
         CheckpointError: When the train run is unfinished or damaged.
     """
     classifier = load_classifier(train_dir, config.device, batch_size=config.batch_size)
-    part = labelled(dataset.split(config.split, limit=config.limit))
+    part, notes = leave_out_unlabelled(dataset.split(config.split, limit=config.limit))
     target_of = _class_index(classifier, part)
     loaded = part.load_pixels(classifier.size)
     target = np.array([target_of[str(record.label)] for record in loaded.records], np.int64)
@@ -87,14 +88,14 @@ def measure_robustness(
         record_evaluation(train_dir, part.name, config.split, len(target), ids=ids)
     how = Bootstrap(groups=groups_of(loaded.records), resamples=config.resamples, seed=config.seed)
     own = part.name == classifier.description.dataset
-    notes = say_learned(train_dir, dataset, loaded.records) if own else []
+    notes += say_learned(train_dir, dataset, loaded.records) if own else []
     for text in notes:
         warn(text)
     pixels = np.stack([classifier.fit(image) for image in loaded.pixels])
     save_config(output_dir, as_mapping(config))
     with logging_to(output_dir):
         clean, spoilt = _measure(classifier, pixels, target, how, config)
-    present = int(np.count_nonzero(np.bincount(target)))
+    levels = chance_levels(target, len(classifier.classes))
     whole = _average([condition for row in spoilt for condition in row])
     corruptions = [
         _as_row(corruption, clean, row) for corruption, row in zip(CORRUPTIONS, spoilt, strict=True)
@@ -109,11 +110,7 @@ def measure_robustness(
         n=len(target),
         size=classifier.size,
         operating_point=classifier.description.operating_point,
-        chance={
-            "accuracy": float(np.bincount(target).max() / len(target)),
-            "balanced_accuracy": 1.0 / present,
-            "auroc": 0.5,
-        },
+        chance={name: levels[name] for name in ("accuracy", "balanced_accuracy", "auroc")},
         clean=_intervals(clean),
         mean=_intervals(whole),
         relative_drop=_drop(clean, whole),

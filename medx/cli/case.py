@@ -89,8 +89,10 @@ def case(
     )
     check_single(image)
     sources = read_sources(image, list(dict.fromkeys(format or [])))
-    folder = runs.create_run_dir(SUBSYSTEM, COMMAND, name=name, output=output)
-    with runs.logging_to(folder):
+    with (
+        runs.new_run_dir(SUBSYSTEM, COMMAND, name=name, output=output) as folder,
+        runs.logging_to(folder),
+    ):
         study = open_workbench(config, data_dir=data_dir).study(image)
         runs.save_config(folder, vars(config))
         page = save_study(study, folder)

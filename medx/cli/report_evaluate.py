@@ -93,7 +93,7 @@ def evaluate(
     """
     from medx.cli.report_evaluation_tables import print_evaluation
     from medx.core.console import print_json
-    from medx.core.runs import create_run_dir, logging_to
+    from medx.core.runs import logging_to, new_run_dir
     from reportgen.evaluation.evaluate import evaluate_reports
 
     settings = resolve_config(
@@ -102,8 +102,10 @@ def evaluate(
         config_file=config,
         assignments=assignments,
     )
-    run_dir = create_run_dir("report", "evaluate", name=name, output=output)
-    with logging_to(run_dir):
+    with (
+        new_run_dir("report", "evaluate", name=name, output=output) as run_dir,
+        logging_to(run_dir),
+    ):
         result = evaluate_reports(settings, run_dir, data_dir=data_dir)
     print_json(result) if json else print_evaluation(result)
 

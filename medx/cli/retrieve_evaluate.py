@@ -81,7 +81,7 @@ def evaluate(
     Chance levels and intervals stand beside the figures.
     """
     from medx.core.console import note, print_json
-    from medx.core.runs import create_run_dir, logging_to, save_config
+    from medx.core.runs import logging_to, new_run_dir, save_config
     from retrieval.evaluation.evaluate import evaluate_index, save_evaluation
     from retrieval.gallery import open_gallery
 
@@ -94,8 +94,10 @@ def evaluate(
         split=split, top_ks=settle_top_ks(top_k), kind=kind, errors=errors, seed=seed
     )
     gallery = open_gallery(where)
-    run_dir = create_run_dir("retrieve", "evaluate", name=name, output=output)
-    with logging_to(run_dir):
+    with (
+        new_run_dir("retrieve", "evaluate", name=name, output=output) as run_dir,
+        logging_to(run_dir),
+    ):
         result = evaluate_index(gallery.index, gallery.encoder, config)
         resolved = replace(where, index=gallery.index.name, dataset=result.dataset)
         save_config(run_dir, _plain({**asdict(resolved), **asdict(config)}))

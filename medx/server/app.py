@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import Future
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from threading import Thread
-from typing import Any, TypeVar
 
 from fastapi import FastAPI
 
@@ -33,8 +31,6 @@ from medx.server.routes import (
 from medx.server.routes.common import REFUSALS
 from medx.server.uploads import Uploads
 from medx.server.workers import Workers
-
-Result = TypeVar("Result")
 
 #: Pictures read or written at a time: each may take half a GiB.
 THREADS = 2
@@ -70,15 +66,17 @@ class Server:
 
     async def load(self, open_bench: Callable[[], Workbench]) -> None:
         """Load everything on a thread; what fails is kept, and ``on_failure`` called."""
-        opening: Future[Models] = Future()
         # Not on the loop's own threads: when the server ends, those are waited for.
-        Thread(target=fulfil, args=(opening, self._open, open_bench), name="loading").start()
+        thread = ThreadPoolExecutor(1, thread_name_prefix="loading")
+        loop = asyncio.get_running_loop()
         try:
-            models = await asyncio.wrap_future(opening)
+            models = await loop.run_in_executor(thread, self._open, open_bench)
         except Exception as error:
             self.failure = error
             self.on_failure()
             return
+        finally:
+            thread.shutdown(wait=False)
         for queue in models.queues:
             queue.start()
         self.loaded = models
@@ -97,16 +95,6 @@ class Server:
         self.workers.close()
         if self.loaded is not None:
             await asyncio.gather(*(queue.stop() for queue in self.loaded.queues))
-
-
-def fulfil(future: Future[Result], work: Callable[..., Result], *args: Any) -> None:
-    """Do ``work`` and let ``future`` have what comes of it."""
-    if not future.set_running_or_notify_cancel():
-        return
-    try:
-        future.set_result(work(*args))
-    except BaseException as error:
-        future.set_exception(error)
 
 
 def create_app(config: ServeConfig, open_bench: Callable[[], Workbench]) -> FastAPI:

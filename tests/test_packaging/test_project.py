@@ -15,6 +15,6 @@ def test_what_calls_itself_typed_is_read_as_typed():
 def test_every_extra_that_a_message_names_exists():
     extras = set(re.findall(r"^(\w+) = \[", PROJECT.partition("[project.optional-")[2], re.M))
     code = "".join(p.read_text() for name in PACKAGES for p in (ROOT / name).rglob("*.py"))
-    named = set(re.findall(r'MissingExtraError\([^,()]+, "(\w+)"\)', code))
+    named = set(re.findall(r'(?:MissingExtraError|require_packages)\([^,()]+, "(\w+)"', code))
     named |= set(re.findall(r'^EXTRA = "(\w+)"', code, re.M))
-    assert {"clinical", "export", "milvus", "serve"} <= named <= extras
+    assert {"clinical", "explain", "export", "milvus", "quantise", "serve"} <= named <= extras
