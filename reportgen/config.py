@@ -22,6 +22,8 @@ class ReportConfig:
         max_new_tokens: Tokens a report may take; None leaves it to strategy and model.
         run: Train run of the classifier; None takes the latest of the dataset.
         index: Index of the neighbours; None takes the dataset's.
+        backend: What keeps that index: ``faiss`` or ``milvus``.
+        uri: The address of a Milvus; None takes a file beside the other indexes.
         images: What is reported on instead of the split, by names that name no patient.
         base_url: OpenAI-compatible server; None takes MEDX_OPENAI_BASE_URL, else port 8000 here.
         concurrency: Requests in flight at a server.
@@ -46,6 +48,8 @@ class ReportConfig:
     max_new_tokens: int | None = None
     run: str | None = None
     index: str | None = None
+    backend: str = "faiss"
+    uri: str | None = None
     images: tuple[str, ...] | None = None
     base_url: str | None = None
     concurrency: int = 8

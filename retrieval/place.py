@@ -103,6 +103,14 @@ def place_options(place: Place) -> str:
     return ""
 
 
+def check_gallery(index: str | None, *, backend: str = "faiss", uri: str | None = None) -> None:
+    """Raise as ``find_place`` does; no name is right, for that index is built where it lacks."""
+    if index is None:
+        check_backend(backend, uri)
+    else:
+        find_place(index, backend=backend, uri=uri)
+
+
 def check_backend(backend: str, uri: str | None) -> None:
     """Raise ``UnknownNameError`` or ``InputError`` unless the two go together."""
     if backend not in BACKENDS:

@@ -35,10 +35,10 @@ from reportgen.item import pixels_sha256
 from reportgen.report import Report
 from reportgen.strategies.base import Strategy
 from reportgen.strategies.load import load_strategy
-from retrieval.config import GalleryConfig
 from retrieval.gallery import Gallery, open_gallery
 from retrieval.index.items import Item
 from retrieval.index.related import Relatives
+from retrieval.place import check_gallery
 from retrieval.search.pictures import read_images
 
 
@@ -203,7 +203,6 @@ def open_workbench(
     *,
     data_dir: Path | None = None,
     chosen: ChosenEngine | None = None,
-    kept_in: GalleryConfig | None = None,
 ) -> Workbench:
     """Open what ``config`` names; classifier and index are made first, with a note, if need be.
 
@@ -211,12 +210,12 @@ def open_workbench(
         config: Dataset, run, index, engine and the first of its strategies.
         data_dir: Where ``.npz`` datasets are searched first.
         chosen: What writes; None chooses by ``config``.
-        kept_in: Backend and address of the index; None takes a folder.
     """
     strategy = load_strategy(config.strategies[0])
     chosen = chosen or choose_engine(
         config
     )  # what cannot write is said before anything is computed
+    check_gallery(config.index, backend=config.backend, uri=config.uri)
     name = config.dataset or default_dataset(data_dir)
     dataset = load_dataset(name, data_dir=data_dir)
     if config.run is None:
@@ -227,8 +226,9 @@ def open_workbench(
     classifier = load_classifier(train_dir, device=config.device)
     note(f"opening the index {Path(config.index).name if config.index else f'of {dataset.name}'}")
     gallery = open_gallery(
-        kept_in, index=config.index, dataset=name, data_dir=data_dir, device=config.device
-    )
+        index=config.index, dataset=name, data_dir=data_dir, device=config.device,
+        backend=config.backend, uri=config.uri,
+    )  # fmt: skip
     return Workbench(
         dataset=dataset,
         train_dir=train_dir,

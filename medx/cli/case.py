@@ -27,6 +27,7 @@ from medx.cli.report_options import (
     SimilarOption,
     WeightsOption,
 )
+from medx.cli.retrieve_options import BackendOption, UriOption
 from medx.core.device import Device
 from medx.core.errors import EngineError
 from reportgen.config import ReportConfig
@@ -46,6 +47,8 @@ def case(
     data_dir: DataDirOption = None,
     run: ClassifierOption = ReportConfig.run,
     index: SimilarOption = ReportConfig.index,
+    backend: BackendOption = ReportConfig.backend,
+    uri: UriOption = ReportConfig.uri,
     strategy: Annotated[
         str, typer.Option("--strategy", help=f"{', '.join(STRATEGIES)} or a file of your own.")
     ] = STRATEGY,
@@ -80,6 +83,8 @@ def case(
         dataset=dataset,
         run=run,
         index=index,
+        backend=backend,
+        uri=uri,
         strategies=(strategy,),
         engine=engine,
         model=model,

@@ -38,6 +38,7 @@ from medx.cli.report_settings import (
     load_strategies,
     report_config,
 )
+from medx.cli.retrieve_options import BackendOption, UriOption
 from medx.core.device import Device
 from medx.core.words import many
 from reportgen.config import ReportConfig
@@ -130,6 +131,8 @@ def generate(
     ] = ReportConfig.timeout,
     run: ClassifierOption = ReportConfig.run,
     index: SimilarOption = ReportConfig.index,
+    backend: BackendOption = ReportConfig.backend,
+    uri: UriOption = ReportConfig.uri,
     output: OutputOption = None,
     name: NameOption = None,
     resume: ResumeOption = False,
@@ -151,6 +154,7 @@ def generate(
     from reportgen.engines.choose import choose_engine
     from reportgen.exports.formats import EXPORTERS
     from reportgen.generate import generate_reports
+    from retrieval.place import check_gallery
 
     given = given_options(context)
     check_usage(given)
@@ -158,6 +162,7 @@ def generate(
     strategies = load_strategies(config.strategies)
     if config.pdf:
         EXPORTERS.load("pdf")  # what is not installed is said before anything is computed
+    check_gallery(config.index, backend=config.backend, uri=config.uri)
     chosen = choose_engine(config)
     known = load_dataset(str(config.dataset), data_dir=data_dir)
     inputs = find_inputs(images or [], known, limit=limit)

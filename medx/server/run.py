@@ -27,7 +27,6 @@ from medx.server.app import Server, create_app
 from medx.server.config import ServeConfig
 from medx.server.connections import Connection
 from reportgen.config import ReportConfig
-from retrieval.config import GalleryConfig
 
 #: Bytes of request line and headers; more is refused.
 MAX_HEADER_BYTES = 16 << 10
@@ -124,14 +123,15 @@ def open_bench(config: ServeConfig) -> Workbench:
             dataset=config.dataset,
             run=config.run,
             index=config.index,
+            backend=config.backend,
+            uri=config.uri,
             engine=config.engine,
             model=config.model,
             weights=config.weights,
             base_url=config.base_url,
             device=config.device,
             strategies=(STRATEGY,),
-        ),
-        kept_in=GalleryConfig(backend=config.backend, uri=config.uri),
+        )
     )
     note(f"preparing the engine {bench.chosen.engine.name}")
     bench.chosen.engine.prepare()

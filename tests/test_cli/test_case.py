@@ -14,6 +14,10 @@ from medx.datasets.catalog import load_dataset
 from reportgen.engines import ENGINES
 from retrieval.build import build_index
 from retrieval.encoders.compact import CompactEncoder
+from retrieval.index.gallery_index import GalleryIndex
+from retrieval.milvus.catalog import close_catalogs
+from retrieval.milvus.place import MilvusPlace
+from retrieval.milvus.store import write_gallery
 
 
 @pytest.fixture(scope="module")
@@ -135,3 +139,38 @@ def test_json_is_the_result_that_the_bundle_keeps(cli, made, picture, tmp_path):
     assert {**done.json, "run_dir": None} == kept
     assert kept["disclaimer"] == "Research use only, not for clinical use."
     assert "reference_label" not in json.dumps(kept)
+
+
+def test_similar_cases_may_come_from_a_milvus(cli, made, picture, tmp_path):
+    index = GalleryIndex.load(made[5])
+    uri = tmp_path / "galleries.db"
+    write_gallery(MilvusPlace(str(uri), "films"), index.batches(), index.description)
+    there = (*made[:4], *made[6:], "--index", "films", "--backend", "milvus", "--uri", uri)
+    similar = [
+        cli("case", picture, *options, "--output", tmp_path / name, "--json").json["neighbours"]
+        for name, options in (("folder", made), ("milvus", there))
+    ]
+    assert [hit["id"] for hit in similar[0]] == [hit["id"] for hit in similar[1]] != []
+    written = cli("report", "generate", picture, *there, "--name", "x", "--json")
+    assert written.exit_code == 0, written.stderr
+    report = json.loads(next(Path("output/report/generate/x/reports").iterdir()).read_text())
+    assert report["evidence"]["neighbours"] == similar[1]
+    close_catalogs()
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--uri", "http://127.0.0.1:1"), "hint: add --backend milvus"),
+        (("--backend", "milvus", "--uri", "none.db"), "no Milvus Lite file none.db"),
+        (("--backend", "milvsu"), "did you mean 'milvus'?"),
+        (("--index", "nobody"), "unknown index 'nobody'"),
+    ],
+)
+def test_a_wrong_archive_is_told_before_anything_is_made(cli, made, picture, options, told):
+    for command in (("case",), ("report", "generate")):
+        done = cli(*command, picture, *made, *options)
+        assert done.exit_code == 1
+        assert told in done.stderr
+        assert "loading the classifier" not in done.stderr
+        assert not list(Path(".").rglob("config.yaml"))
