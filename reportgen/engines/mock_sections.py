@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
+from medx.datasets.class_order import begins_with_denial
 from reportgen.engines.mock_evidence import write_evidence
 from reportgen.engines.mock_facts import Facts, capital, cite, likelihood
 from reportgen.engines.mock_ranked import write_ranked
@@ -18,7 +18,6 @@ _REGIONS = {
     "Heart and mediastinum": (Finding.cardiomegaly, Finding.enlarged_cardiomediastinum),
     "Bones": (Finding.fracture,),
 }
-_DENIAL = re.compile(r"(no|non|not|without)\b", re.I)
 
 
 def _findings(facts: Facts) -> str:
@@ -91,7 +90,7 @@ def _called(facts: Facts, label: str, probability: float) -> str:
             other = foreign(facts.positive or "")
             return f"Called {foreign(label)}, since {other} stays below {point}"
         return f"Flagged as {foreign(label)} (probability {probability:.2f}, above {point})"
-    if _DENIAL.match(label):  # "no effusion possible" would read as its opposite
+    if begins_with_denial(label):  # "no effusion possible" would read as its opposite
         return f"Called {foreign(label)} (probability {probability:.2f})"
     name = capital(facts.reading(label))
     return f"{name} {likelihood(probability)} (probability {probability:.2f})"

@@ -108,12 +108,29 @@ def _holds_after(sentence: Sentence, cue: Phrase, target: Target) -> bool:
         return False
     if _is_twofold(cue) and _leads(sentence, cue):
         return False
-    gap = sentence.between(target.end, cue.start)
-    if cue.has("alternative") and any(phrase.has("uncertain_before") for phrase in gap):
-        return False  # "opacity may be atelectasis vs pneumonia"
+    if _doubts_other(sentence, cue, target) or _asks_ahead(sentence, cue):
+        return False
     if _speaks_of_tip(sentence, cue, target):
         return False
     return reaches_back(sentence, cue, target.end)
+
+
+def _doubts_other(sentence: Sentence, cue: Phrase, target: Target) -> bool:
+    """Return True for the opacity of "opacity may be atelectasis vs pneumonia"."""
+    if not cue.has("alternative", "uncertain_after"):
+        return False
+    gap = list(sentence.between(target.end, cue.start))
+    doubts = [i for i, phrase in enumerate(gap) if phrase.has("uncertain_before")]
+    if not doubts or cue.has("alternative"):
+        return bool(doubts)
+    return any(phrase.has("finding") for phrase in gap[doubts[0] :])
+
+
+def _asks_ahead(sentence: Sentence, cue: Phrase) -> bool:
+    """Return True for the mark of "?effusion"."""
+    if sentence.words[cue.start] != "?" or cue.end == len(sentence.words):
+        return False
+    return sentence.tokens[cue.start].end == sentence.tokens[cue.end].start
 
 
 def _speaks_of_tip(sentence: Sentence, cue: Phrase, target: Target) -> bool:

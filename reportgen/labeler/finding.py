@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from enum import Enum
+from typing import TypeVar
 
 
 class Finding(str, Enum):
@@ -66,6 +68,14 @@ PLACELESS = frozenset(
     {Finding.no_finding, Finding.cardiomegaly, Finding.enlarged_cardiomediastinum}
 )
 UNSIDED = PLACELESS | {Finding.edema}
+
+
+_Kind = TypeVar("_Kind", bound=Enum)
+
+
+def in_order(kinds: type[_Kind], told: Collection[_Kind]) -> list[_Kind]:
+    """Return what is told, in the order of its enum."""
+    return [kind for kind in kinds if kind in told] if told else []
 
 
 def joined(sides: set[Side]) -> Side | None:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 from reportgen.labeler.certainty import doubt_alternatives, judge
 from reportgen.labeler.course import Modifiers, find_modifiers
-from reportgen.labeler.finding import Change, Finding, Status, Zone, joined
-from reportgen.labeler.lexicon import load_lexicon
+from reportgen.labeler.finding import Change, Finding, Status, Zone, in_order, joined
+from reportgen.labeler.lexicon import Lexicon, load_lexicon
 from reportgen.labeler.mention import Mention
-from reportgen.labeler.passages import Passage, find_passages
+from reportgen.labeler.passages import Passage, find_passages, free_report
 from reportgen.labeler.reference_back import add_to_last, place_like_last
 from reportgen.labeler.report_labels import ReportLabels, aggregate
 from reportgen.labeler.sentence import Sentence, Target, find_terms, read_sentence
 from reportgen.labeler.sentences import find_sentences
 from reportgen.labeler.structures import find_states
-from reportgen.labeler.tokens import tokenise
+from reportgen.labeler.tokens import Token, tokenise
 from reportgen.labeler.two_sides import split_sides
 
 
@@ -38,9 +39,20 @@ def find_mentions(text: str) -> list[Mention]:
 def _read(text: str) -> tuple[Mention, ...]:
     lexicon = load_lexicon()
     tokens = tokenise(text)
+    passages = find_passages(text, lexicon)
+    mentions = _read_passages(text, tokens, passages, lexicon)
+    if not any(mention.stated for mention in mentions):
+        freed = free_report(text, tokens, passages)
+        mentions = _read_passages(text, tokens, freed, lexicon) if freed else mentions
+    return tuple(mentions)
+
+
+def _read_passages(
+    text: str, tokens: Sequence[Token], passages: Sequence[Passage], lexicon: Lexicon
+) -> list[Mention]:
     mentions: list[Mention] = []
     position = 0
-    for passage in find_passages(text, lexicon):
+    for passage in passages:
         while position < len(tokens) and tokens[position].start < passage.start:
             position += 1
         first = position
@@ -56,7 +68,7 @@ def _read(text: str) -> tuple[Mention, ...]:
                 mentions += found
             else:
                 mentions[last:] = add_to_last(sentence, mentions[last:])
-    return tuple(mentions)
+    return mentions
 
 
 def _mentions(text: str, sentence: Sentence, passage: Passage) -> list[Mention]:
@@ -90,9 +102,9 @@ def _mention(
         text=text[start:end],
         sentence=(sentence.tokens[0].start, sentence.tokens[-1].end),
         side=target.side or joined(own.sides),
-        zones=[zone for zone in Zone if zone in own.zones],
-        changes=[change for change in Change if change in own.changes],
+        zones=in_order(Zone, own.zones),
+        changes=in_order(Change, own.changes),
         cues=target.cues,
         section=passage.heading,
-        stated=target.stated and passage.kind != "elsewhere",
+        stated=target.stated and passage.tells,
     )

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from reportgen.labeler.lexicon import Lexicon
+from reportgen.labeler.sentences import find_sentences
+from reportgen.labeler.tokens import Token
 
 #: A blank line, or a line that begins with a heading in capitals.
 _END = re.compile(r"\n[ \t]*(?:\n|(?=[A-Z][A-Z0-9 ,/()-]{2,60}:))")
@@ -18,13 +21,19 @@ class Passage:
 
     Args:
         heading: In lower case; empty when there is none.
-        kind: ``stated``, ``hedged`` (ranked possibilities) or ``elsewhere`` (not of this image).
+        kind: ``stated``, ``hedged`` (ranked possibilities), ``before`` (not of this image, under a
+            heading that precedes a report) or ``elsewhere`` (not of this image either).
     """
 
     start: int
     end: int
     heading: str
     kind: str
+
+    @property
+    def tells(self) -> bool:
+        """True where the report speaks of this image."""
+        return self.kind in ("stated", "hedged")
 
 
 def find_passages(text: str, lexicon: Lexicon) -> list[Passage]:
@@ -41,6 +50,26 @@ def find_passages(text: str, lexicon: Lexicon) -> list[Passage]:
         passages += _cut(text, Passage(start, match.start(), heading, kind))
         start, heading, kind = match.end(), name, lexicon.sections[name]
     return passages + _cut(text, Passage(start, len(text), heading, kind))
+
+
+def free_report(
+    text: str, tokens: Sequence[Token], passages: Sequence[Passage]
+) -> list[Passage] | None:
+    """Return the passages for a text that states nothing, or None when there is nothing to free.
+
+    In "Reason: trauma. No fracture." the report goes on behind the history: from its second
+    sentence on, the last such passage with more than one is the report.
+    """
+    for i, passage in reversed(list(enumerate(passages))):
+        if passage.kind != "before":
+            continue
+        own = [token for token in tokens if passage.start <= token.start < passage.end]
+        _, *rest = find_sentences(text, own) or [[]]
+        if rest:
+            start = rest[0][0].start
+            report = Passage(start, passage.end, "", "stated")
+            return [*passages[:i], replace(passage, end=start), report, *passages[i + 1 :]]
+    return None
 
 
 @lru_cache(maxsize=1)
@@ -70,7 +99,7 @@ def _is_heading(text: str, match: re.Match[str]) -> bool:
 
 
 def _cut(text: str, passage: Passage) -> list[Passage]:
-    if passage.kind != "elsewhere":
+    if passage.tells:
         return [passage]
     body = re.compile(r"\S").search(text, passage.start, passage.end)
     end = _END.search(text, body.start(), passage.end) if body else None

@@ -26,7 +26,10 @@ class Phrase:
 
     def has(self, *kinds: str) -> bool:
         """Return True when the phrase is of one of ``kinds``."""
-        return any(name in kinds for name, _ in self.tags)
+        for name, _ in self.tags:  # noqa: SIM110 - any() takes twice as long
+            if name in kinds:
+                return True
+        return False
 
 
 def find_phrases(words: Sequence[str], lexicon: Lexicon) -> list[Phrase]:

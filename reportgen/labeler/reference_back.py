@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from reportgen.labeler.course import SIGNS, zone_word
-from reportgen.labeler.finding import PLACELESS, Change, Side, Status, Zone, joined
+from reportgen.labeler.finding import PLACELESS, Change, Side, Status, Zone, in_order, joined
 from reportgen.labeler.mention import Mention
 from reportgen.labeler.sentence import Sentence
 
 _ONE = frozenset({"it", "this", "that"})
 _ALL = frozenset({"they", "these", "those", "both"})
-_EXPLAINED = frozenset({"appearance", "appearances", "differential"})
+_EXPLAINED = frozenset({"appearance", "appearances", "differential", "ddx"})
 _NOUNS = frozenset({"finding", "abnormality", "appearance"})
 
 
@@ -68,13 +68,11 @@ def _refers_to_all(sentence: Sentence) -> bool:
 
 def _added(mention: Mention, sentence: Sentence) -> Mention:
     changes = {Change(v) for p in sentence.phrases for v in p.values("change")}
-    update: dict[str, object] = {
-        "changes": [c for c in Change if c in changes or c in mention.changes]
-    }
+    update: dict[str, object] = {"changes": in_order(Change, changes.union(mention.changes))}
     if mention.side is None and not mention.zones:
         sides = {Side(v) for p in sentence.phrases for v in p.values("side")}
-        zones = {v for p in sentence.phrases for v in p.values("zone")}
-        zones |= {z for p in sentence.phrases if (z := zone_word(sentence, p))}
+        zones = {Zone(v) for p in sentence.phrases for v in p.values("zone")}
+        zones |= {Zone(z) for p in sentence.phrases if (z := zone_word(sentence, p))}
         update["side"] = joined(sides)
-        update["zones"] = [zone for zone in Zone if zone.value in zones]
+        update["zones"] = in_order(Zone, zones)
     return mention.model_copy(update=update)

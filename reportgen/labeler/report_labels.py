@@ -8,7 +8,7 @@ from pydantic import Field
 
 from medx.core.settings import DISCLAIMER
 from medx.core.values import Value
-from reportgen.labeler.finding import Change, Finding, Side, Status, Zone, joined
+from reportgen.labeler.finding import Change, Finding, Side, Status, Zone, in_order, joined
 from reportgen.labeler.mention import Mention
 
 
@@ -50,32 +50,27 @@ def aggregate(mentions: Sequence[Mention], source: str = "") -> ReportLabels:
     No Finding is present when something normal or absent is stated, and nothing but devices is
     present or uncertain.
     """
-    labels = [
-        label
-        for finding in Finding
-        if finding is not Finding.no_finding and (label := _sum_up(finding, mentions))
-    ]
+    stated: dict[Finding, list[tuple[int, Mention]]] = {}
+    for i, mention in enumerate(mentions):
+        if mention.stated and mention.finding is not Finding.no_finding:
+            stated.setdefault(mention.finding, []).append((i, mention))
+    labels = [_sum_up(finding, stated[finding]) for finding in in_order(Finding, stated)]
     if normal := _no_finding(labels, mentions):
         labels.insert(0, normal)
     return ReportLabels(source=source, findings=labels, mentions=list(mentions))
 
 
-def _sum_up(finding: Finding, mentions: Sequence[Mention]) -> FindingLabel | None:
-    stated = [(i, m) for i, m in enumerate(mentions) if m.finding is finding and m.stated]
-    if not stated:
-        return None
-    for status in Status:
-        told = [(i, mention) for i, mention in stated if mention.status is status]
-        if told:
-            return FindingLabel(
-                finding=finding,
-                status=status,
-                side=joined({m.side for _, m in told if m.side}),
-                zones=[zone for zone in Zone if any(zone in m.zones for _, m in told)],
-                changes=[change for change in Change if any(change in m.changes for _, m in told)],
-                mentions=[i for i, _ in told],
-            )
-    return None
+def _sum_up(finding: Finding, stated: Sequence[tuple[int, Mention]]) -> FindingLabel:
+    status = in_order(Status, {mention.status for _, mention in stated})[0]
+    told = [(i, mention) for i, mention in stated if mention.status is status]
+    return FindingLabel(
+        finding=finding,
+        status=status,
+        side=joined({m.side for _, m in told if m.side}),
+        zones=in_order(Zone, {zone for _, m in told for zone in m.zones}),
+        changes=in_order(Change, {change for _, m in told for change in m.changes}),
+        mentions=[i for i, _ in told],
+    )
 
 
 def _no_finding(labels: Sequence[FindingLabel], mentions: Sequence[Mention]) -> FindingLabel | None:

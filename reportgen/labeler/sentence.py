@@ -11,6 +11,8 @@ from reportgen.labeler.lexicon import Lexicon
 from reportgen.labeler.phrases import Phrase, find_phrases
 from reportgen.labeler.tokens import Token
 
+_FIXED = frozenset(status.value for status in Status)
+
 
 @dataclass(frozen=True)
 class Sentence:
@@ -71,10 +73,10 @@ def find_terms(sentence: Sentence) -> list[Target]:
     """Return the phrases that name a finding."""
     targets = []
     for phrase in sentence.phrases:
-        for finding in phrase.values("finding"):
-            targets.append(Target(Finding(finding), phrase.start, phrase.end))
-        for status in Status:
-            for finding in phrase.values(status.value):
-                target = Target(Finding(finding), phrase.start, phrase.end, status, fixed=True)
-                targets.append(target)
+        for kind, value in phrase.tags:
+            if kind == "finding":
+                targets.append(Target(Finding(value), phrase.start, phrase.end))
+            elif kind in _FIXED:
+                status = Status(kind)
+                targets.append(Target(Finding(value), phrase.start, phrase.end, status, fixed=True))
     return targets

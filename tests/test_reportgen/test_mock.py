@@ -74,11 +74,12 @@ def test_a_negative_quotes_the_positive_class_below_its_threshold(
     assert "Normal image very likely (probability 0.95)" in text
 
 
-def test_a_class_that_denies_is_not_called_possible(write, make_evidence, make_prediction):
-    probabilities = {"no effusion": 0.57, "effusion": 0.43}
-    prediction = make_prediction("no effusion", probabilities=probabilities, operating_point=0.5)
+@pytest.mark.parametrize("label", ["no effusion", "no_effusion"])
+def test_a_class_that_denies_is_not_called_possible(write, make_evidence, make_prediction, label):
+    probabilities = {label: 0.57, "effusion": 0.43}
+    prediction = make_prediction(label, probabilities=probabilities, operating_point=0.5)
     text = write(make_evidence(prediction=prediction, neighbours=[]))
-    assert "Called no effusion (probability 0.57) [P1]" in text
+    assert f"Called {label} (probability 0.57) [P1]" in text
 
 
 def test_a_disagreement_makes_the_impression_indeterminate(write, make_evidence, make_hits):

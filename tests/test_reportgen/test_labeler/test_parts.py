@@ -104,10 +104,10 @@ def test_headings_cut_a_report():
     passages = find_passages(text, load_lexicon())
     kinds = [(p.heading, p.kind) for p in passages if text[p.start : p.end].strip()]
     assert kinds == [
-        ("history", "elsewhere"),
+        ("history", "before"),
         ("findings", "stated"),
         ("impression", "stated"),
-        ("comparison", "elsewhere"),
+        ("comparison", "before"),
     ]
 
 
