@@ -157,6 +157,7 @@ def _print_localisation(result: Explanation) -> None:
             "chance",
             "empty",
         ),
+        keep=2,
     )
     print_line(
         f"95 % intervals: {result.bootstrap_resamples} bootstrap resamples by "

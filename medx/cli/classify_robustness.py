@@ -95,6 +95,7 @@ def _print(result: Robustness) -> None:
             for row in result.corruptions
         ),
         columns=("balanced accuracy", *map(str, range(1, 6)), "mean", "lost of clean"),
+        keep=1,
     )
     print_table(
         (
@@ -108,6 +109,7 @@ def _print(result: Robustness) -> None:
             for name, clean in result.clean.items()
         ),
         columns=("all corruptions", "clean", "mean of all", "lost of clean", "chance"),
+        keep=1,
     )
     print_line(
         f"95 % intervals: {result.bootstrap_resamples} bootstrap resamples by "

@@ -73,7 +73,7 @@ def print_metrics(
     for name, value in metrics.items():
         row = [name, value, *([at_half[name]] if at_half is not None else [])]
         rows.append([*row, chance.get(name)] if chance else row)
-    print_table(rows, columns=columns)
+    print_table(rows, columns=columns, keep=1)
 
 
 def _describe_range(result: TrainResult) -> str:

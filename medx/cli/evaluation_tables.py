@@ -61,6 +61,7 @@ def print_comparison(result: Comparison) -> None:
             for row in result.rows
         ),
         columns=("run", "dataset", "n", *result.shown, "looks at test"),
+        keep=2,
     )
     for text in dict.fromkeys(_say_chance(row, result.shown) for row in result.rows):
         print_line(text)
@@ -71,11 +72,13 @@ def print_comparison(result: Comparison) -> None:
                 for gap in result.gaps
             ),
             columns=("gap of", "from", "to", *result.gaps[0].metrics),
+            keep=3,
         )
     if result.tests:
         print_table(
             (_test_row(test) for test in result.tests),
             columns=("on", "second less first", "of", "n", "difference", "p", "p (Holm)", "test"),
+            keep=3,
         )
     for text in result.notes:
         print_line(text)
@@ -129,6 +132,7 @@ def _print_points(result: EvaluationResult) -> None:
                 for point in result.operating_points
             ),
             columns=(f"threshold on {result.positive}", "at", *POINT_COLUMNS),
+            keep=2,
         )
 
 
@@ -143,6 +147,7 @@ def _print_confusion(result: EvaluationResult) -> None:
                 )
             ),
             columns=("truth", *(f"{of}as {c}" for of in ("", "share ") for c in result.classes)),
+            keep=1,
         )
         return
     # Names of many classes fit in rows, not in columns.
@@ -155,6 +160,7 @@ def _print_confusion(result: EvaluationResult) -> None:
         print_table(
             ((name, *row) for name, row in zip(numbered, rows, strict=True)),
             columns=(f"truth ({what})", *(f"as {i}" for i in range(1, len(numbered) + 1))),
+            keep=1,
         )
 
 
@@ -166,6 +172,7 @@ def _print_by_class(result: EvaluationResult) -> None:
     print_table(
         (row(name, measured) for name, measured in result.by_class.items()),
         columns=("class", "images (share)", *CLASS_COLUMNS),
+        keep=1,
     )
 
 
@@ -179,4 +186,5 @@ def _print_subgroups(groups: list[Subgroup]) -> None:
                 for g in chosen
             ),
             columns=(column, "n", *(names or ["figures"])),
+            keep=2,
         )

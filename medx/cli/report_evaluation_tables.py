@@ -62,6 +62,7 @@ def _print_statements(result: ReportEvaluation) -> None:
     print_table(
         rows,
         columns=("stated", *(name.replace("_", " ") for name in STATEMENTS)),
+        keep=1,
         title=f"Against labels, {first.reading.value}: {first.positives} of {first.images} are "
         f"positive ({first.prevalence:.3f}); silence is never right",
     )
@@ -81,6 +82,7 @@ def _print_findings(result: ReportEvaluation) -> None:
             for c in scored
         ),
         columns=("findings", *(n.replace("_", " ") for n in FINDINGS), "side right", *wordings),
+        keep=1,
         title="Against reference reports: CheXpert findings without No Finding, present or "
         "uncertain",
     )
@@ -102,6 +104,7 @@ def _print_quality(result: ReportEvaluation) -> None:
             "form and evidence", "reports", "missing", *(n.replace("_", " ") for n in QUALITY),
             "warnings", "tokens", "seconds",
         ),
+        keep=1,
     )  # fmt: skip
 
 
@@ -113,6 +116,7 @@ def _print_flips(result: ReportEvaluation) -> None:
                 for f in result.flips
             ),
             columns=("changed", "first", "second", "images", "flips", "if independent"),
+            keep=3,
         )
     if result.flip_groups:
         print_table(
@@ -132,4 +136,5 @@ def _print_tests(result: ReportEvaluation) -> None:
                 for t in result.tests
             ),
             columns=("second less first", "of", "images", "difference", "p", "p (Holm)", "test"),
+            keep=2,
         )  # fmt: skip

@@ -49,6 +49,7 @@ def print_protocol(protocol: ProtocolResult, dataset: str, encoder: str) -> None
             for name, measure, top_k in measures
         ),
         columns=("measure", *(c for s in scopes for c in (f"{WIDE[s]} [95 % interval]", "chance"))),
+        keep=1,
         title=_title(protocol, dataset, encoder),
     )
     _print_classes(protocol)
@@ -84,10 +85,10 @@ def _print_classes(protocol: ProtocolResult) -> None:
     def cells(label: str | None) -> tuple[object, ...]:
         found = [by_class.get((label, name)) for name in names]
         precision = next(row for row in found if row)
-        return (label, precision.n, *(str(row.value) if row else None for row in found),
-                precision.chance)  # fmt: skip
+        values = (str(row.value) if row else None for row in found)
+        return (label, precision.n, precision.chance, *values)
 
-    print_table(map(cells, labels), columns=("class", "n", *names, "chance of P@k"))
+    print_table(map(cells, labels), columns=("class", "n", "chance P@k", *names), keep=1)
 
 
 def _print_rest(protocol: ProtocolResult) -> None:
@@ -129,6 +130,7 @@ def print_comparison(result: ComparisonResult) -> None:
                 for measure in names
             ),
             columns=("measure", *(_column(entry, p) for entry, p in found), "chance"),
+            keep=1,
             title=f"{task}, {name}, {WIDE[scope]}: {made_up}{result.dataset}, split {result.split}",
         )
     _print_differences(result.differences)

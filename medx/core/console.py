@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+#: Of a column: a space on both sides and one between columns.
+PADDING = 3
+
 stderr = Console(stderr=True, highlight=False, soft_wrap=True)
 
 _listeners: list[Callable[[str], None]] = []
@@ -104,26 +107,61 @@ def print_json(result: BaseModel) -> None:
 
 
 def print_table(
-    rows: Iterable[Iterable[object]], *, columns: Iterable[str], title: str | None = None
+    rows: Iterable[Iterable[object]],
+    *,
+    columns: Iterable[str],
+    title: str | None = None,
+    keep: int | None = None,
 ) -> None:
-    """Print a table on stdout."""
+    """Print a table on stdout.
+
+    Args:
+        rows: A cell a column each; the last ones may be missing.
+        columns: Names of the columns.
+        title: One line above.
+        keep: A table too wide for the terminal becomes several, each with the first ``keep``
+            columns; None folds its cells instead.
+    """
     from rich import box
     from rich.table import Column, Table
     from rich.text import Text
 
-    # Rich reads plain strings as markup; labels and queries are people's own words.
-    table = Table(
-        *(Column(Text(column), overflow="fold") for column in columns),
-        box=box.SIMPLE_HEAD,
-    )
-    for row in rows:
-        table.add_row(*(Text(_cell(value)) for value in row))
     # A pipe has no width: give columns room instead of folding them at 80.
     width = None if sys.stdout.isatty() else 160
     console = Console(highlight=False, width=width)
+    names, cells = list(columns), [[_cell(value) for value in row] for row in rows]
     if title is not None:  # Rich would fold it at the width of the table
         console.print(Text(title), soft_wrap=True)
-    console.print(table)
+    for chosen in _side_by_side([names, *cells], keep, console.width):
+        # Rich reads plain strings as markup; labels and queries are people's own words.
+        table = Table(
+            *(Column(Text(names[j]), overflow="fold") for j in chosen),
+            box=box.SIMPLE_HEAD,
+        )
+        for row in cells:
+            table.add_row(*(Text(row[j]) for j in chosen if j < len(row)))
+        console.print(table)
+
+
+def _side_by_side(rows: list[list[str]], keep: int | None, width: int) -> list[list[int]]:
+    """Return which columns to print in each table, so that none is wider than ``width``."""
+    from rich.cells import cell_len
+
+    count = len(rows[0])
+    if keep is None or count <= keep + 1:
+        return [list(range(count))]
+    kept = list(range(keep))
+    needed = [
+        max(cell_len(line) for row in rows for cell in row[j : j + 1] for line in cell.split("\n"))
+        + PADDING
+        for j in range(count)
+    ]
+    tables = [kept]
+    for j in range(keep, count):
+        if len(tables[-1]) > keep and sum(needed[i] for i in (*tables[-1], j)) >= width:
+            tables.append(kept)
+        tables[-1] = [*tables[-1], j]
+    return tables
 
 
 def print_line(text: str) -> None:
