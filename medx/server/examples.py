@@ -94,6 +94,7 @@ METADATA: dict[str, Any] = {
     "evaluations": [
         {
             "dataset": "pneumoniamnist",
+            "synthetic": False,
             "split": "val",
             "n": 524,
             "metrics": {"auroc": {"estimate": 0.99, "low": 0.98, "high": 0.995}},

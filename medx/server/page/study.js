@@ -37,7 +37,8 @@ function measured(result) {
     const beside = chance === undefined ? "" : `, chance ${chance.toFixed(2)}`;
     return `${name.replaceAll("_", " ").replace("auroc", "AUROC")} ${estimate.toFixed(3)} [${low.toFixed(3)}, ${high.toFixed(3)}]${beside}`;
   });
-  return `${figures.join("; ")} (${result.n.toLocaleString("en")} images of ${result.dataset}, ${result.split})`;
+  const source = `${result.synthetic ? "synthetic " : ""}${result.dataset}`;
+  return `${figures.join("; ")} (95 % intervals; ${result.n.toLocaleString("en")} images of ${source}, ${result.split})`;
 }
 
 async function showSamples() {

@@ -31,6 +31,7 @@ class Measured(Value):
     """What the classifier reached on one split, and what chance reaches."""
 
     dataset: str
+    synthetic: bool
     split: str
     n: int
     metrics: dict[str, Interval | None]
@@ -127,6 +128,7 @@ def _metadata(bench: Workbench) -> Metadata:
 def _measured(result: EvaluationResult) -> Measured:
     return Measured(
         dataset=result.dataset,
+        synthetic=result.synthetic,
         split=result.split,
         n=result.n,
         metrics=result.metrics,

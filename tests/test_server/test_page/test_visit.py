@@ -8,6 +8,7 @@ from PIL import Image as PILImage
 from test_datasets.dicom_files import IDENTITY, write_dicom
 
 from medx.core.images import read_image
+from medx.server.examples import METADATA
 
 STEPS = ["sending", "reading", "prediction", "heat-map", "similar cases", "report"]
 
@@ -35,6 +36,17 @@ def case(visit, site, film):
     page = visit(site.url)
     upload(page, film)
     return page
+
+
+def test_a_measured_figure_says_of_what_it_is(visit, site):
+    page = visit(site.url)
+    assert "not measured" in page.locator("#facts").inner_text()
+    page.route("**/metadata", lambda route: route.fulfill(json=METADATA))
+    page.reload()
+    page.wait_for_selector("#upload:visible")
+    figure = "AUROC 0.990 [0.980, 0.995], chance 0.50"
+    said = f"{figure} (95 % intervals; 524 images of pneumoniamnist, val)"
+    assert said in page.locator("#facts").inner_text()
 
 
 def test_a_whole_visit(visit, site, film):
