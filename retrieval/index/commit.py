@@ -24,6 +24,7 @@ from medx.core.console import note
 from medx.core.errors import InputError
 from medx.core.files import atomic_path, make_dir, naming_full_disk, sha256_file
 from retrieval.index.description import FileEntry, IndexDescription, load_description
+from retrieval.index.interrupted import telling_state
 from retrieval.index.locate import DESCRIPTION_FILE
 
 LOCK_FILE = "index.lock"
@@ -37,10 +38,12 @@ class Change:
 
     def __init__(self, index_dir: Path) -> None:
         self.index_dir = index_dir
+        self._written: list[Path] = []
 
     def write(self, name: str, write: Callable[[Path], None]) -> FileEntry:
         """Let ``write`` make a new file of the folder and flush it to the disk."""
         path = self.index_dir / name
+        self._written.append(path)
         with naming_full_disk(path):
             write(path)
             _flush(path)
@@ -56,6 +59,13 @@ class Change:
             _flush(temporary)
         _flush(self.index_dir)
         _sweep(self.index_dir, description)
+
+    def clean(self) -> None:
+        """Remove what does not count: files that the index does not name, or came for none."""
+        _sweep_unnamed(self.index_dir)
+        if not (self.index_dir / DESCRIPTION_FILE).exists():
+            for path in self._written:
+                path.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -83,11 +93,13 @@ def changing(index_dir: Path, *, wait: bool = True) -> Iterator[Change]:
             ) from error
         note(f"another process is changing index {index_dir.name}: waiting until it has ended")
         lock.acquire()
+    change = Change(index_dir)
     try:
-        _sweep_unnamed(index_dir)
-        yield Change(index_dir)
+        change.clean()
+        with telling_state(index_dir.name, lambda: _read_state(index_dir)):
+            yield change
     finally:
-        _sweep_unnamed(index_dir)
+        change.clean()
         lock.release()
 
 
@@ -118,6 +130,12 @@ def unnamed_files(index_dir: Path, description: IndexDescription) -> list[Path]:
         for path in index_dir.iterdir()
         if _OURS.fullmatch(path.name) and path.name not in description.files
     ]
+
+
+def _read_state(index_dir: Path) -> bytes | None:
+    with suppress(OSError):
+        return (index_dir / DESCRIPTION_FILE).read_bytes()
+    return None
 
 
 def _sweep_unnamed(index_dir: Path) -> None:

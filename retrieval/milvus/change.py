@@ -23,7 +23,7 @@ from retrieval.index.kinds import AUTO
 from retrieval.milvus.catalog import Catalog, State, catalog_at
 from retrieval.milvus.collection import Collection
 from retrieval.milvus.gallery import MilvusGallery
-from retrieval.milvus.lock import writing
+from retrieval.milvus.lock import changing_gallery
 from retrieval.milvus.numbering import Numbering, joined
 from retrieval.milvus.part import places_of
 from retrieval.milvus.place import MilvusPlace
@@ -160,7 +160,7 @@ def making_milvus(
         InputError: When somebody else changes it and ``wait`` is False.
     """
     catalog = catalog_at(place.uri)
-    with writing(catalog, place.name, wait=wait):
+    with changing_gallery(catalog, place.name, wait=wait):
         if catalog.holds(place.name):
             yield MilvusChange(catalog, *catalog.find(place.name))
         else:
@@ -177,5 +177,5 @@ def changing_milvus(place: MilvusPlace, *, wait: bool = True) -> Iterator[Milvus
     """
     catalog = catalog_at(place.uri)
     catalog.find(place.name)  # where there is none, no lock is made
-    with writing(catalog, place.name, wait=wait):
+    with changing_gallery(catalog, place.name, wait=wait):
         yield MilvusChange(catalog, *catalog.find(place.name))

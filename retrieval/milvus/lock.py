@@ -18,6 +18,8 @@ from typing import Any
 from medx.core.console import note
 from medx.core.errors import InputError
 from medx.core.runs import now
+from retrieval.index.description import IndexDescription
+from retrieval.index.interrupted import telling_state
 from retrieval.milvus.catalog import Catalog, alias_of
 from retrieval.milvus.connection import is_lite, translated
 
@@ -62,6 +64,26 @@ def writing(catalog: Catalog, name: str, *, wait: bool = True) -> Iterator[None]
         yield
     finally:
         _free(catalog, lock, mine)
+
+
+@contextmanager
+def changing_gallery(catalog: Catalog, name: str, *, wait: bool = True) -> Iterator[None]:
+    """Hold the right to change a gallery as ``writing`` does; Ctrl-C says what became of it."""
+    with (
+        writing(catalog, name, wait=wait),
+        telling_state(name, lambda: _description_of(catalog, name)),
+    ):
+        yield
+
+
+def _description_of(catalog: Catalog, name: str) -> IndexDescription | str | None:
+    """Return what a gallery says of itself, or why it does not; None where there is none."""
+    try:
+        if not catalog.holds(name):
+            return None
+        return catalog.state(catalog.collection_of(alias_of(name))).description
+    except InputError as error:
+        return str(error)
 
 
 def lock_name(name: str) -> str:

@@ -23,7 +23,7 @@ from retrieval.milvus.gallery import MilvusGallery
 from retrieval.milvus.held import HeldImages
 from retrieval.milvus.items import MilvusItems
 from retrieval.milvus.kinds import LITE_KINDS
-from retrieval.milvus.lock import writing
+from retrieval.milvus.lock import changing_gallery
 from retrieval.milvus.numbering import Numbering
 from retrieval.milvus.part import Part
 from retrieval.milvus.place import MilvusPlace
@@ -74,7 +74,7 @@ def write_gallery(
         ValueError: When two rows have one id.
     """
     catalog = catalog_at(place.uri)
-    with writing(catalog, place.name, wait=wait):
+    with changing_gallery(catalog, place.name, wait=wait):
         written = replace_gallery(
             catalog, place.name, batches, description, kind, memory_bytes=memory_bytes
         )

@@ -15,7 +15,7 @@ from retrieval.milvus.catalog import State, catalog_at
 from retrieval.milvus.collection import Collection
 from retrieval.milvus.connection import is_missing
 from retrieval.milvus.gallery import MilvusGallery
-from retrieval.milvus.lock import break_lock, writing
+from retrieval.milvus.lock import break_lock, changing_gallery
 from retrieval.milvus.numbering import Numbering
 from retrieval.milvus.place import MilvusPlace
 from retrieval.milvus.rows import PLACE
@@ -112,7 +112,7 @@ def compact_gallery(
     started = time.perf_counter()
     catalog = catalog_at(place.uri)
     catalog.find(place.name)
-    with writing(catalog, place.name, wait=wait):
+    with changing_gallery(catalog, place.name, wait=wait):
         _, before = catalog.find(place.name)
         gallery = open_milvus(place)
         settings = {"kind": AUTO, "memory_bytes": None, **before.description.settings}

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import shlex
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,7 @@ from pydantic import Field
 from safetensors.numpy import save_file
 
 from medx.core import settings
-from medx.core.console import note, progress_bar, warn
+from medx.core.console import note, progress_bar, told_on_interrupt, warn
 from medx.core.device import resolve_device, seed_everything
 from medx.core.errors import InputError
 from medx.core.files import atomic_path, write_text
@@ -127,41 +129,55 @@ def adapt_encoder(
             "all train images have one label: there is nothing to tell apart",
             hint="adapt on an index whose train split has at least two labels",
         )
-    best, epochs = _best_epoch(index.embeddings(train), labels, judge, config)
-    before, after = judge.values(None), judge.values(best)
-    gained = [
-        mean_interval(values[:, 0], groups=judge.groups, seed=config.seed)
-        for values in (before, after, after - before)
-    ]
-    text = choose_text_route(index, encoder, best, judge.asked.queries)
-    _save(index, encoder, best, folder, config, text)
-    adapted = AdaptedEncoder(folder, encoder)
+    with told_on_interrupt("interrupted: no encoder was made; run the command again"):
+        best, epochs = _best_epoch(index.embeddings(train), labels, judge, config)
+        before, after = judge.values(None), judge.values(best)
+        gained = [
+            mean_interval(values[:, 0], groups=judge.groups, seed=config.seed)
+            for values in (before, after, after - before)
+        ]
+        text = choose_text_route(index, encoder, best, judge.asked.queries)
     notes = _notes(epochs, gained[2], text if encoder.supports_text else None)
     for message in notes:
         warn(message)
-    result = AdaptResult(
-        folder=str(folder),
-        index=_save_index(index, adapted, best, folder),
-        encoder=adapted.fingerprint,
-        base=encoder.fingerprint,
-        dataset=index.description.dataset,
-        synthetic=index.description.synthetic,
-        settings=asdict(config),
-        train_images=len(train),
-        val_images=len(judge.asked.queries),
-        top_k=config.top_k,
-        epochs=tuple(epochs),
-        best_epoch=_best(epochs).epoch,
-        val_before=gained[0],
-        val_after=gained[1],
-        val_gain=gained[2],
-        val_chance=float(judge.asked.chance([judge.measure]).mean()),
-        text=text,
-        notes=tuple(notes),
-        seconds=time.perf_counter() - started,
-    )
-    write_text(folder / HISTORY_FILE, result.model_dump_json(indent=2) + "\n")
+    with _whole_or_none(folder):
+        _save(index, encoder, best, folder, config, text)
+        adapted = AdaptedEncoder(folder, encoder)
+        result = AdaptResult(
+            folder=str(folder),
+            index=_index_dir(index, folder).name,
+            encoder=adapted.fingerprint,
+            base=encoder.fingerprint,
+            dataset=index.description.dataset,
+            synthetic=index.description.synthetic,
+            settings=asdict(config),
+            train_images=len(train),
+            val_images=len(judge.asked.queries),
+            top_k=config.top_k,
+            epochs=tuple(epochs),
+            best_epoch=_best(epochs).epoch,
+            val_before=gained[0],
+            val_after=gained[1],
+            val_gain=gained[2],
+            val_chance=float(judge.asked.chance([judge.measure]).mean()),
+            text=text,
+            notes=tuple(notes),
+            seconds=time.perf_counter() - started,
+        )
+        write_text(folder / HISTORY_FILE, result.model_dump_json(indent=2) + "\n")
+        _save_index(index, adapted, best, folder)
     return result
+
+
+@contextmanager
+def _whole_or_none(folder: Path) -> Iterator[None]:
+    """Take the encoder away again when the block fails, so that its name is free."""
+    try:
+        yield
+    except BaseException:
+        for name in (HEAD_FILE, ABOUT_FILE, HISTORY_FILE):
+            (folder / name).unlink(missing_ok=True)
+        raise
 
 
 def _labelled_split(index: GalleryIndex, split: str) -> Rows:
@@ -255,8 +271,8 @@ def _check_free(index_dir: Path, folder: Path) -> None:
 
 def _save_index(
     index: GalleryIndex, adapted: AdaptedEncoder, head: AdapterHead, folder: Path
-) -> str:
-    """Put what is indexed through the head, so that no image is embedded again; return its name."""
+) -> None:
+    """Put what is indexed through the head, so that no image is embedded again."""
     index_dir = _index_dir(index, folder)
     changes = {
         "name": index_dir.name,
@@ -269,7 +285,6 @@ def _save_index(
     }
     description = index.description.model_copy(update=changes)
     GalleryIndex.from_embeddings(head(index.embeddings()), index.items, description).save(index_dir)
-    return index_dir.name
 
 
 def _notes(epochs: list[AdaptEpoch], gain: Interval, text: TextChoice | None) -> list[str]:

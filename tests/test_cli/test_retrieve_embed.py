@@ -150,6 +150,7 @@ def test_ctrl_c_says_how_to_go_on(start, tmp_path):
     kept, command = noted.splitlines()[-2:]
     assert kept.startswith("kept ")
     assert kept.endswith(f" embeddings in {folder}")
+    assert not list(folder.glob(".*"))
     command = shlex.split(command.removeprefix("to go on: "))
     assert command[:3] == ["medx", "retrieve", "embed"]
     done = subprocess.run(
