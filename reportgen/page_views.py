@@ -10,7 +10,7 @@ from PIL import Image as PILImage
 
 from medx.core.pages import data_uri
 from medx.core.pictures import encode
-from reportgen.agreement.results import Claim, Verdict
+from reportgen.agreement.results import VERDICTS, Claim, Verdict
 from reportgen.evidence import EvidenceItem
 from reportgen.exports.document import provenance_of
 from reportgen.item import ReportItem
@@ -24,12 +24,6 @@ from reportgen.run_pictures import heatmap_path, image_path, neighbour_path
 SHOWN_SIDE = 512
 #: Larger pictures are photographs as far as their size in a page goes.
 PNG_SIDE = 256
-
-VERDICTS = {
-    Verdict.agree: "agrees",
-    Verdict.contradict: "contradicted",
-    Verdict.unsupported: "unsupported",
-}
 
 
 @dataclass(frozen=True, kw_only=True)

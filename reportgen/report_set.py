@@ -8,6 +8,7 @@ from pydantic import Field
 
 from medx.core.settings import DISCLAIMER
 from medx.core.values import Value
+from medx.core.words import many
 from reportgen.agreement.results import Verdict
 from reportgen.report import Report
 
@@ -80,6 +81,13 @@ class ReportSet(Value):
     failures: list[Failure]
     reports: list[ReportRow]
     disclaimer: str = DISCLAIMER
+
+    @property
+    def counted(self) -> str:
+        """How many reports on how many images: "6 reports on 3 of 4 images"."""
+        done = len({row.image_id for row in self.reports})
+        some = f"{done} of " if done < self.images else ""
+        return f"{many(len(self.reports), 'report')} on {some}{many(self.images, 'image')}"
 
 
 def row_of(report: Report, path: str, *, resumed: bool) -> ReportRow:

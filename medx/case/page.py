@@ -15,10 +15,9 @@ from medx.case.study import Study
 from medx.case.words import call_line, likeness_line, neighbours_line, set_line, threshold_line
 from medx.core.pages import data_uri, page_environment, render_page
 from medx.core.values import Hit, Prediction
-from reportgen.agreement.results import Verdict
+from reportgen.agreement.results import VERDICTS, Verdict
 from reportgen.evidence import positive_label
 from reportgen.marked_text import mark_text
-from reportgen.page_views import VERDICTS as WORDS
 from reportgen.page_views import describe_claim
 from retrieval.search.results import shown_similarity
 
@@ -117,7 +116,7 @@ def _shown(study: Study) -> dict[str, Any]:
         neighbours=list(_neighbours(study)),
         pieces=mark_text(result.report) if result.report else [],
         notes=[item for item in evidence if item.id.startswith("M")],
-        verdicts={verdict: (sign, WORDS[verdict]) for verdict, sign in SIGNS.items()},
+        verdicts={verdict: (sign, VERDICTS[verdict]) for verdict, sign in SIGNS.items()},
         stated=describe_claim,
         call=call_line(result.prediction),
         threshold=threshold_line(result.prediction),

@@ -42,10 +42,10 @@ def print_reports(result: ReportSet) -> None:
     _print_problems("unreadable", result.skipped)
     pages = f" and {many(result.pages - 1, 'page')} more" if result.pages > 1 else ""
     print_line(
-        f"{many(len(result.reports), 'report')} on {many(result.images, 'image')} by "
-        f"{result.engine}, {result.resumed} from before: {result.contradicting} with a "
-        f"contradicted claim, {result.unsupported} with an unsupported one, {result.warned} with a "
-        f"warning; {len(result.refused)} refused, {len(result.failures)} failed, "
+        f"{result.counted} by {result.engine}, {result.resumed} from before: "
+        f"{result.contradicting} with a contradicted claim, {result.unsupported} with an "
+        f"unsupported one, {result.warned} with a warning; {len(result.refused)} refused, "
+        f"{len(result.failures)} failed, "
         f"{len(result.skipped)} unreadable"
     )
     print_line(f"{result.page}{pages}")

@@ -18,6 +18,14 @@ class Verdict(str, Enum):
     unsupported = "unsupported"
 
 
+#: What pages and exports say of a claim.
+VERDICTS = {
+    Verdict.agree: "agrees",
+    Verdict.contradict: "contradicted",
+    Verdict.unsupported: "unsupported",
+}
+
+
 class Claim(Value):
     """One finding the report states, and who says the same or the opposite."""
 

@@ -19,6 +19,8 @@ _REGIONS = {
     "Bones": (Finding.fracture,),
 }
 
+_ABSTENTION = " The classifier abstains: a person should decide [P1]."
+
 
 def _findings(facts: Facts) -> str:
     return f"{facts.classifier_sentence()} {facts.neighbour_sentence()}{_disagreement(facts)}"
@@ -76,8 +78,12 @@ def _impression(facts: Facts) -> str:
     text = f"{_called(facts, label, probability)} [P1]{_place(facts)}"
     if rival := facts.rival():
         text += f", but more of the similar archived images are labelled {foreign(rival)}"
-        return f"{text} {cite(facts.agreeing(rival))}: indeterminate."
-    return f"{text}, near the operating point." if facts.is_close() else f"{text}."
+        text += f" {cite(facts.agreeing(rival))}: indeterminate"
+    elif facts.is_close():
+        text += ", near the operating point"
+    prediction = facts.evidence.prediction
+    abstains = prediction is not None and prediction.abstain
+    return f"{text}.{_ABSTENTION if abstains else ''}"
 
 
 def _called(facts: Facts, label: str, probability: float) -> str:
@@ -93,6 +99,9 @@ def _called(facts: Facts, label: str, probability: float) -> str:
     if begins_with_denial(label):  # "no effusion possible" would read as its opposite
         return f"Called {foreign(label)} (probability {probability:.2f})"
     name = capital(facts.reading(label))
+    if probability < 0.5:  # the highest of many may be low: to call and to deny it is no reading
+        count = len(facts.readings())
+        return f"{name} possible (probability {probability:.2f}, the highest of {count} classes)"
     return f"{name} {likelihood(probability)} (probability {probability:.2f})"
 
 

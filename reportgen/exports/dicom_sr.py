@@ -126,11 +126,7 @@ def _sections(document: ReportDocument) -> list[tuple[str, str]]:
     sections = [(section.name, section.text) for section in document.sections]
     extra = {
         "distrust": document.warnings,
-        "agreement": [
-            f"{finding.name}, {finding.status}: {finding.agreement}"
-            for finding in document.findings
-            if finding.agreement
-        ],
+        "agreement": document.claims,
         "evidence": [f"{item.id}: {item.statement}" for item in document.evidence],
         "origin": [f"{name}: {value}" for name, value in document.provenance.items()],
     }

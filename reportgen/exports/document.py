@@ -9,7 +9,7 @@ from pydantic import Field
 
 from medx.core.settings import DISCLAIMER
 from medx.core.values import Hit, Prediction, Value
-from reportgen.agreement.results import Claim
+from reportgen.agreement.results import VERDICTS, Claim
 from reportgen.evidence import EvidenceItem
 from reportgen.report import Report
 from reportgen.sections import Entry
@@ -61,6 +61,11 @@ class ReportDocument(Value):
     provenance: dict[str, str] = Field(description="What made it, by name.")
     created: str = Field(description="ISO 8601 with a time zone.")
     disclaimer: str = DISCLAIMER
+
+    @property
+    def claims(self) -> list[str]:
+        """What other evidence says of each claim, a line a claim."""
+        return [f"{f.name}, {f.status}: {f.agreement}" for f in self.findings if f.agreement]
 
     def section(self, name: str) -> DocumentSection | None:
         """Return a section by name, or None."""
@@ -135,7 +140,7 @@ def _claimed(claim: Claim, text: str) -> Finding:
         statement=line.strip(" \t*-•"),
         status=claim.status.value,
         site=" ".join([*([claim.side.value] if claim.side else []), *zones]) or None,
-        agreement=f"{claim.verdict.value}: {claim.reason}",
+        agreement=f"{VERDICTS[claim.verdict]}: {claim.reason}",
     )
 
 

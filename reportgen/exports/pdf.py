@@ -90,12 +90,16 @@ def pdf_bytes(material: Material) -> bytes:
     for section in document.sections:
         sheet.heading(section.name.capitalize())
         sheet.line_of(section.text)
-    if document.warnings:
-        sheet.heading("Distrust")
-        for warning in document.warnings:
-            sheet.line_of(f"\N{BULLET} {warning}")
+    for heading, lines in (
+        ("Claims against the evidence", document.claims),
+        ("Warnings", document.warnings),
+    ):
+        if lines:
+            sheet.heading(heading)
+        for line in lines:
+            sheet.line_of(f"\N{BULLET} {line}")
     if document.evidence:
-        sheet.heading("Evidence")
+        sheet.heading("Evidence given")
         for item in document.evidence:
             sheet.line_of(f"{item.id}  {item.statement}")
     if document.neighbours:

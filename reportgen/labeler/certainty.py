@@ -29,6 +29,8 @@ def judge(sentence: Sentence, target: Target) -> None:
         target.stated = False
         target.cues += [sentence.written(cue) for cue in asked]
     if target.fixed:
+        if target.finding is Finding.no_finding:
+            _deny_normal(sentence, target, before, after)
         return
     deciding = _deciding(before, after)
     if deciding is None:
@@ -36,6 +38,17 @@ def judge(sentence: Sentence, target: Target) -> None:
     status, cue = deciding
     target.status = status
     target.cues.append(sentence.written(cue))
+
+
+def _deny_normal(
+    sentence: Sentence, target: Target, before: list[Phrase], after: list[Phrase]
+) -> None:
+    """Let "not a normal chest" and "normal image unlikely" state nothing."""
+    near = [cue for cue in before if target.start - cue.end <= 1]
+    deciding = _deciding(near, [cue for cue in after if cue.start - target.end <= 1])
+    if deciding is not None and deciding[0] is Status.absent:
+        target.stated = False
+        target.cues.append(sentence.written(deciding[1]))
 
 
 def doubt_alternatives(sentence: Sentence, targets: Sequence[Target]) -> None:

@@ -9,9 +9,8 @@ import pytest
 
 from medx.case.page import render_case
 from medx.core.values import Hit
-from reportgen.agreement.results import Agreement, Claim, Verdict
+from reportgen.agreement.results import VERDICTS, Agreement, Claim, Verdict
 from reportgen.labeler.finding import Status
-from reportgen.page_views import VERDICTS
 
 HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(2)>'
 

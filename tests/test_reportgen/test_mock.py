@@ -105,6 +105,15 @@ def test_a_close_call_is_called_so(write, make_evidence, make_prediction):
     assert "Pneumonia possible (probability 0.52) [P1], near the operating point." in text
 
 
+def test_the_highest_of_many_low_probabilities_is_no_denial(write, make_evidence, make_prediction):
+    probabilities = {"effusion": 0.28, "normal": 0.26, "nodule": 0.24, "mass": 0.22}
+    prediction = make_prediction("effusion", probabilities=probabilities, operating_point=None)
+    prediction = prediction.model_copy(update={"abstain": True})
+    text = write(make_evidence(prediction=prediction, neighbours=[]))
+    assert "Effusion possible (probability 0.28, the highest of 4 classes) [P1]" in text
+    assert "The classifier abstains: a person should decide [P1]." in text
+
+
 def test_a_call_below_even_odds_hangs_on_the_operating_point(
     write, make_evidence, make_prediction, make_hits
 ):

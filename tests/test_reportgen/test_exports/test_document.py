@@ -30,7 +30,7 @@ def test_what_the_text_states_has_status_site_and_agreement(make_document):
         "right lower",
     )
     assert opacity.statement == "FINDINGS: Opacity in the right lower zone [P1]."
-    assert opacity.agreement.startswith("agree: the classifier says pneumonia (0.87)")
+    assert opacity.agreement.startswith("agrees: the classifier says pneumonia (0.87)")
     assert (effusion.status, effusion.site) == ("absent", None)
     assert effusion.agreement.startswith("unsupported: ")
     assert (pneumonia.name, pneumonia.status) == ("Pneumonia", "present")

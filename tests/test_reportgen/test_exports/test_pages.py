@@ -44,6 +44,8 @@ def test_html_holds_marks_sections_evidence_and_neighbours(make_material):
     for section in document.sections:
         assert " ".join(section.text.split()) in words
     assert all(hit.id in words for hit in document.neighbours)
+    assert document.claims
+    assert all(claim in words for claim in document.claims)
 
 
 def test_markup_of_a_model_is_shown_not_run(make_document):
@@ -61,7 +63,8 @@ def test_markdown_holds_marks_and_words(make_document):
     assert [line[4:-2] for line in quoted] == document.marks
     headings = [line[3:] for line in page.splitlines() if line.startswith("## ")]
     assert headings[:2] == ["Technique", "Comparison"]
-    assert headings[-3:] == ["Evidence", "Similar cases", "Origin"]
+    assert "Claims against the evidence" in headings
+    assert headings[-3:] == ["Evidence given", "Similar cases", "Origin"]
 
 
 @pytest.mark.parametrize("text", ["# Healthy", "- item", "1. item", "> said", "| a | b |", "***"])
