@@ -133,14 +133,23 @@ class Classifier:
             pixels: ``uint8`` ``(N, S, S[, 3])``.
             colours: ``colourfulness`` of each image before.
         """
-        parts = self.ood_parts(pixels)
-        if parts is not None and not self.description.colour:
-            parts["colour"] = np.array(colours)
-        return self.as_predictions(ids, self.probabilities(pixels), parts)
+        return self.as_predictions(ids, self.probabilities(pixels), self.ood_parts(pixels, colours))
 
-    def ood_parts(self, pixels: Pixels) -> dict[str, Doubles] | None:
-        """Return how unlike the training images ``(N, S, S[, 3])`` are, by kind of likeness."""
-        return None if self.ood is None else self.ood.parts(self.features(pixels), pixels)
+    def ood_parts(
+        self, pixels: Pixels, colours: Sequence[float] | None = None
+    ) -> dict[str, Doubles] | None:
+        """Return how unlike the training images ``(N, S, S[, 3])`` are, by kind of likeness.
+
+        Args:
+            pixels: As ``fit`` leaves them.
+            colours: ``colourfulness`` of each image before, which a classifier of colour ignores.
+        """
+        if self.ood is None:
+            return None
+        parts = self.ood.parts(self.features(pixels), pixels)
+        if colours is not None and not self.description.colour:
+            parts["colour"] = np.array(colours)
+        return parts
 
     @cached_property
     def val_probs(self) -> Floats:

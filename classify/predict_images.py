@@ -23,6 +23,7 @@ from medx.core.images import Image, Pixels, count_frames, list_images, read_imag
 from medx.core.quiet import quiet
 from medx.core.threads import map_in_threads
 from medx.core.values import Prediction
+from medx.core.words import many
 from medx.datasets.manifest import Dataset, Record
 from medx.datasets.manifest_files import load_manifest
 
@@ -238,7 +239,7 @@ def _predict(
             _predict_batch(classifier, batch, found, overlays)
     if found.skipped:
         first = found.skipped[0].reason
-        warn(f"skipped {len(found.skipped)} unreadable images, first: {first}")
+        warn(f"skipped {many(len(found.skipped), 'unreadable image')}, first: {first}")
     return found
 
 

@@ -103,7 +103,7 @@ class TrainResult(Value):
 class EvaluationResult(Value):
     """A classifier measured on one split; ``metrics.json`` of its folder."""
 
-    schema_version: int = 2
+    schema_version: int = 3
     run_dir: str
     page: str = Field(description="The same with pictures, as HTML.")
     classifier: str

@@ -117,11 +117,12 @@ def evaluate(
     scored = score(classifier, part)
     output_dir = output_dir or create_run_dir("classify", "evaluate")
     save_config(output_dir, as_mapping(config))
+    ids = digest_test(dataset)
     if scored.met_test:
-        ids = digest_test(dataset)
         record_evaluation(run_dir, part.name, split, len(scored.records), ids=ids)
+    looks = count_evaluations(run_dir, dataset.name, ids)
     judged = _judge(classifier, scored)
-    result = _measure(config, classifier, dataset, scored, judged, run_dir, output_dir)
+    result = _measure(config, classifier, dataset, scored, judged, run_dir, output_dir, looks)
     names = [classifier.classes[t] for t in scored.target]
     predictions = classifier.as_predictions(judged.ids, scored.probs, judged.ood_parts)
     write_text(output_dir / "predictions.csv", predictions_csv(predictions, names))
@@ -150,9 +151,9 @@ def _measure(
     judged: Judged,
     run_dir: Path,
     output_dir: Path,
+    looks: int,
 ) -> EvaluationResult:
     about = classifier.description
-    looks = count_evaluations(run_dir, dataset.name, digest_test(dataset))
     how = Bootstrap(groups=scored.groups, resamples=config.resamples, seed=config.seed)
     figures_of_merit = _figures_of_merit(config, classifier, scored, how)
     trust = measure_trust(classifier, judged, how, output_dir, label_shift=config.label_shift)
@@ -208,7 +209,7 @@ def _judge(classifier: Classifier, scored: Scored) -> Judged:
         target=scored.target,
         probs=scored.probs,
         predicted=scored.predicted,
-        ood_parts=classifier.ood_parts(scored.pixels),
+        ood_parts=classifier.ood_parts(scored.pixels, scored.colours),
     )
 
 

@@ -15,6 +15,9 @@ from medx.core.figures import new_figure, save_figure
 
 CURVE_POINTS = 500
 
+#: More curves than this leave no free corner for a legend.
+CROWDED = 3
+
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.floating]
 
@@ -80,7 +83,8 @@ def save_roc(
     both = drawable(target, len(classes))
     if not both:
         return None
-    figure = new_figure(4.8, 4.8, title="ROC")
+    crowded = len(both) > CROWDED
+    figure = new_figure(7.2 if crowded else 4.8, 4.8, title="ROC")
     axes = figure.subplots()
     for c in both:
         positive = target == c
@@ -91,7 +95,7 @@ def save_roc(
             axes.plot(yes[~positive].mean(), yes[positive].mean(), "o", label=name)
     axes.plot([0, 1], [0, 1], ":", color="0.6", label="chance")
     axes.set(xlabel="1 - specificity", ylabel="sensitivity", aspect="equal")
-    draw_legend(axes, loc="lower right")
+    draw_legend(axes, loc="lower right", beside=crowded)
     return save_figure(figure, path)
 
 
@@ -102,7 +106,8 @@ def save_precision_recall(
     both = drawable(target, len(classes))
     if not both:
         return None
-    figure = new_figure(4.8, 4.8, title="precision and recall")
+    crowded = len(both) > CROWDED
+    figure = new_figure(7.8 if crowded else 4.8, 4.8, title="precision and recall")
     axes = figure.subplots()
     for c in both:
         positive = target == c
@@ -113,7 +118,7 @@ def save_precision_recall(
         drawn = draw_curve(axes, recall, precision, label=label)
         axes.axhline(positive.mean(), linestyle=":", color=drawn.get_color(), linewidth=1)
     axes.set(xlabel="recall (sensitivity)", ylabel="precision", xlim=(0, 1.02), ylim=(0, 1.02))
-    draw_legend(axes, loc="lower left")
+    draw_legend(axes, loc="lower left", beside=crowded)
     return save_figure(figure, path)
 
 
@@ -123,9 +128,14 @@ def drawable(target: Ints, num_classes: int) -> list[int]:
     return [c for c in drawn if 0 < np.count_nonzero(target == c) < len(target)]
 
 
-def draw_legend(axes: Any, *, loc: str = "best") -> None:
-    """Draw the legend; class names are never formulas."""
-    for text in axes.legend(fontsize=8, loc=loc).get_texts():
+def draw_legend(axes: Any, *, loc: str = "best", beside: bool = False) -> None:
+    """Draw the legend, in the axes or right of them; class names are never formulas."""
+    if beside:
+        handles, labels = axes.get_legend_handles_labels()
+        legend = axes.figure.legend(handles, labels, fontsize=8, loc="outside right upper")
+    else:
+        legend = axes.legend(fontsize=8, loc=loc)
+    for text in legend.get_texts():
         text.set_parse_math(False)
 
 

@@ -74,6 +74,11 @@ class Case:
         """How many classes there are."""
         return int(self.probs.shape[1])
 
+    @property
+    def classes(self) -> Sequence[int]:
+        """Which classes macro means run over, where they occur."""
+        return range(self.num_classes) if self.measured is None else self.measured
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Sampled:
@@ -151,8 +156,7 @@ def sample_metrics(case: Case, how: Bootstrap) -> Sampled:
     once = table.metrics(np.ones((1, len(case.target)), np.float32))
     estimates = {name: values[0] for name, values in once.items()}
     samples = {name: np.concatenate([part[name] for part in parts]) for name in once}
-    chosen = range(case.num_classes) if case.measured is None else case.measured
-    _blank_partial_means(estimates, samples, chosen)
+    _blank_partial_means(estimates, samples, case.classes)
     return Sampled(estimates=estimates, samples=samples)
 
 
@@ -262,9 +266,8 @@ class _Shares:
     def _widened(self, mean: Interval | None, share: str) -> Interval | None:
         """Add to the interval of a mean over classes what resampling cannot see of its shares."""
         case = self.case
-        chosen = range(case.num_classes) if case.measured is None else case.measured
         counted = [
-            c for c in chosen if self.counts[share][1][c] or self.counts["sensitivity"][1][c]
+            c for c in case.classes if self.counts[share][1][c] or self.counts["sensitivity"][1][c]
         ]
         exact = [found for c in counted if (found := self._exact(share, c)) is not None]
         if mean is None or not exact:

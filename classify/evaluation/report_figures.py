@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from classify.evaluation.embedding_map import EmbeddingMap
-from classify.evaluation.figures import draw_legend
+from classify.evaluation.figures import CROWDED, draw_legend
 from classify.evaluation.measured import Benefit, ReliabilityBin
 from medx.core.figures import new_figure, save_figure
 
@@ -65,7 +65,8 @@ def save_decision_curves(
     drawn = {name: curve for name, curve in curves.items() if curve}
     if not drawn:
         return None
-    figure = new_figure(5.6, 4.2, title="decision curve")
+    crowded = len(drawn) > CROWDED
+    figure = new_figure(7.8 if crowded else 5.6, 4.2, title="decision curve")
     axes = figure.subplots()
     highest = 0.0
     for name, curve in drawn.items():
@@ -82,7 +83,7 @@ def save_decision_curves(
         axes.text(threshold, 1.02 * highest, f" {name}", fontsize=7, rotation=90, va="top")
     axes.set(xlabel="probability at which acting is just worth it", ylabel="net benefit")
     axes.set_ylim(-0.12 * highest - 0.01, 1.05 * highest + 0.01)
-    draw_legend(axes)
+    draw_legend(axes, beside=crowded)
     return save_figure(figure, path)
 
 

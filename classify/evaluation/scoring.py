@@ -13,6 +13,7 @@ from classify.evaluation.shared_classes import SharedClasses, share_classes
 from classify.ledger import meets_test
 from classify.predict import Classifier
 from classify.training.selection import groups_of
+from classify.trust.ood import colourfulness
 from classify.trust.operating_points import apply_operating_point
 from medx.core.console import note, warn
 from medx.core.images import Pixels
@@ -31,6 +32,7 @@ class Scored:
         probs: Calibrated, ``(N, C)``, over all classes of the classifier.
         predicted: Class indices ``(N,)`` at the operating point.
         shared: Which classes the dataset and the classifier share.
+        colours: ``colourfulness`` of each image before it was turned to grey; None where none was.
         notes: What changes how figures should be read.
     """
 
@@ -41,6 +43,7 @@ class Scored:
     probs: npt.NDArray[np.float32]
     predicted: npt.NDArray[np.int64]
     shared: SharedClasses
+    colours: list[float] | None
     notes: tuple[str, ...]
 
     @property
@@ -83,8 +86,9 @@ def score(classifier: Classifier, part: Dataset) -> Scored:
     for text in notes:
         warn(text)
     loaded = shared.part.load_pixels(classifier.size)
-    pixels = loaded.pixels
+    pixels, colours = loaded.pixels, None
     if part.colour != classifier.description.colour:
+        colours = [colourfulness(image) for image in pixels]
         pixels = np.stack([classifier.fit(image) for image in pixels])
     probs = classifier.probabilities(pixels)
     return Scored(
@@ -95,6 +99,7 @@ def score(classifier: Classifier, part: Dataset) -> Scored:
         probs=probs,
         predicted=apply_operating_point(probs, classifier.description.operating_point),
         shared=shared,
+        colours=colours,
         notes=tuple(notes),
     )
 

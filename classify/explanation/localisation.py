@@ -23,6 +23,7 @@ from classify.explanation.results import Localisation
 from classify.predict import Classifier
 from medx.core.console import track
 from medx.core.images import Pixels
+from medx.core.shares import exact_share
 from medx.core.statistics import bootstrap_interval
 from medx.core.values import Interval
 from medx.datasets.manifest import Box, Dataset, Record
@@ -140,9 +141,7 @@ def _summarise(
     label: str, scores: Doubles, groups: Sequence[str] | None, config: ExplainConfig
 ) -> Localisation:
     def interval(column: int) -> Interval:
-        return bootstrap_interval(
-            np.mean, scores[:, column], groups=groups, resamples=config.resamples, seed=config.seed
-        )
+        return _mean_share(scores[:, column], groups, config)
 
     near, area = scores[:, 3].mean(), scores[:, 4].mean()
     return Localisation(
@@ -153,4 +152,21 @@ def _summarise(
         iou=interval(2),
         chance={"pointing_game": near, "energy_in_box": area, "iou": area},
         empty_maps=int(scores[:, 5].sum()),
+    )
+
+
+def _mean_share(values: Doubles, groups: Sequence[str] | None, config: ExplainConfig) -> Interval:
+    """Return the mean of shares ``(N,)`` with an interval that has a width.
+
+    Where all are 0 or all are 1, every resample is the same: the exact binomial bounds their mean
+    as it bounds that of hits. One patient alone says nothing of others.
+    """
+    mean = float(values.mean())
+    units, of = (len(values), "images") if groups is None else (len(set(groups)), "patients")
+    if mean in (0.0, 1.0):
+        return exact_share(units if mean else 0, units, of=of)
+    if units == 1:
+        return Interval(estimate=mean, low=0.0, high=1.0, method=f"one of {of} bounds nothing")
+    return bootstrap_interval(
+        np.mean, values, groups=groups, resamples=config.resamples, seed=config.seed
     )

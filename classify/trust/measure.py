@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from classify.evaluation.metrics import measure_decisions
 from classify.predict import Classifier
 from classify.trust.abstention import certainty, measure_abstention, save_risk_coverage
 from classify.trust.conformal import measure_conformal
@@ -117,14 +118,18 @@ def _measure_shift(
     classifier: Classifier, judged: Judged, how: Bootstrap, method: str
 ) -> ShiftResult:
     shift = shift_of(classifier, judged.probs, method)
-    right = shift.adjust(judged.probs).argmax(axis=1) == judged.target
-    counts = np.bincount(judged.target, minlength=len(classifier.classes))
-    recalls = [right[judged.target == c].mean() for c in np.flatnonzero(counts)]
-    shares = (counts / counts.sum()).tolist()
+    corrected = np.asarray(shift.adjust(judged.probs).argmax(axis=1), np.int64)
+    count = len(classifier.classes)
+    after, plain = (
+        measure_decisions(judged.target, predicted, count, how)
+        for predicted in (corrected, judged.predicted)
+    )
+    shares = (np.bincount(judged.target, minlength=count) / len(judged.target)).tolist()
     return ShiftResult(
         shift=shift,
-        accuracy=measure_share(right, how),
-        balanced_accuracy=float(np.mean(recalls)),
-        plain_accuracy=measure_share(judged.predicted == judged.target, how),
+        accuracy=after["accuracy"],
+        balanced_accuracy=after["balanced_accuracy"],
+        plain_accuracy=plain["accuracy"],
+        plain_balanced_accuracy=plain["balanced_accuracy"],
         observed_share=dict(zip(classifier.classes, shares, strict=True)),
     )

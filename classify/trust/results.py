@@ -24,8 +24,9 @@ class ShiftResult(Value):
 
     shift: LabelShift
     accuracy: Interval | None = Field(description="Of the most probable class, corrected.")
-    balanced_accuracy: float
+    balanced_accuracy: Interval | None
     plain_accuracy: Interval | None = Field(description="At the operating point, uncorrected.")
+    plain_balanced_accuracy: Interval | None
     observed_share: dict[str, float] = Field(description="The true mix here, to compare with.")
 
 

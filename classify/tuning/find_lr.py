@@ -169,12 +169,11 @@ def suggest_rate(steps: Sequence[RateStep]) -> float | None:
     rates = np.log10([step.learning_rate for step in steps])
     smoothed = np.array([step.smoothed for step in steps])
     slopes = np.gradient(smoothed, rates)
-    lowest = int(np.argmin(smoothed))
-    considered = slopes[EDGE : max(lowest + 1, EDGE + 1)]
-    steepest = int(np.argmin(considered))
-    if considered[steepest] >= 0:
+    # The first steps are as noisy as single losses: one of them is no minimum.
+    falling = slopes[EDGE : EDGE + int(np.argmin(smoothed[EDGE:]))]
+    if len(falling) == 0 or falling.min() >= 0:
         return None
-    return float(steps[EDGE + steepest].learning_rate)
+    return float(steps[EDGE + int(np.argmin(falling))].learning_rate)
 
 
 def save_rate_curve(result: RateTest, path: Path) -> Path:

@@ -27,6 +27,7 @@ from medx.cli.options import (
     resolve_config,
 )
 from medx.core.device import Device
+from medx.core.words import many
 
 if TYPE_CHECKING:
     from classify.explanation.results import Explanation
@@ -125,7 +126,8 @@ def _print(result: Explanation) -> None:
     for skipped in result.skipped[:SHOWN]:
         print_line(f"skipped {skipped.id}: {skipped.reason}")
     if result.test_evaluations:
-        print_line(f"labels of this test split looked at: {result.test_evaluations} times so far")
+        times = many(result.test_evaluations, "time")
+        print_line(f"labels of the test split of {result.source} looked at: {times} so far")
     print_line(f"page: {result.run_dir}/{result.page}")
     print_line(result.disclaimer)
 
@@ -161,7 +163,8 @@ def _print_localisation(result: Explanation) -> None:
     )
     print_line(
         f"95 % intervals: {result.bootstrap_resamples} bootstrap resamples by "
-        f"{result.bootstrap_unit}, seed {result.bootstrap_seed}"
+        f"{result.bootstrap_unit}, seed {result.bootstrap_seed}; exact binomial where all are 0 "
+        "or 1"
     )
 
 

@@ -71,7 +71,11 @@ def print_trust(report: TrustReport) -> None:
         print_table(
             [
                 ("accuracy", shifted.plain_accuracy, shifted.accuracy),
-                ("balanced accuracy", None, shifted.balanced_accuracy),
+                (
+                    "balanced accuracy",
+                    shifted.plain_balanced_accuracy,
+                    shifted.balanced_accuracy,
+                ),
             ],
             columns=("", "plain", f"corrected ({shifted.shift.method} label shift)"),
         )

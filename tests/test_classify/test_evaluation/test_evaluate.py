@@ -272,14 +272,22 @@ def test_classes_in_another_order_are_matched_by_name(on_val, run_dir, binary, t
 
 
 def test_colour_is_turned_to_what_the_classifier_takes_and_said(on_val, run_dir, binary, tmp_path):
+    tinted = binary.split("val").records[0].id
+
     def read(record):
-        return image_from_array(np.repeat(binary.read(record).pixels[..., None], 3, axis=2))
+        pixels = np.repeat(binary.read(record).pixels[..., None], 3, axis=2)
+        if record.id == tinted:
+            pixels[..., 2] = 255 - pixels[..., 2] // 2
+        return image_from_array(pixels)
 
     coloured = replace(binary, name="coloured", colour=True, reader=read)
     result = evaluate(run_dir, coloured, "val", output_dir=tmp_path / "b", resamples=5)
     assert result.notes == ["coloured is in colour and was turned to grey for the classifier"]
     near = result.metrics["brier"].estimate
     assert near == pytest.approx(on_val.metrics["brier"].estimate, abs=0.02)
+    rows = (tmp_path / "b" / "predictions.csv").read_text().splitlines()
+    assert [row.split(",")[0] for row in rows if "in colour, while" in row] == [tinted]
+    assert tinted in result.trust.ood.most_unlike
 
 
 def test_subgroups_stand_in_result_and_page(run_dir, binary, tmp_path):

@@ -1,3 +1,5 @@
+from functools import partial
+
 import numpy as np
 from PIL import Image as PILImage
 
@@ -9,6 +11,14 @@ def test_every_class_that_can_be_drawn_is(tmp_path):
     target = np.array([0, 1, 0, 1])
     assert save_roc(target, probs, ("a", "b", "c"), {}, tmp_path / "roc.png").is_file()
     assert save_precision_recall(target, probs, ("a", "b", "c"), tmp_path / "pr.png").is_file()
+
+
+def test_the_legend_of_many_curves_hides_none(tmp_path):
+    target, probs = np.arange(8) % 4, np.full((8, 4), 0.25)
+    for save in (partial(save_roc, operating_points={}), save_precision_recall):
+        path = save(target, probs, tuple("abcd"), path=tmp_path / "curves.png")
+        with PILImage.open(path) as image:
+            assert image.width > 1.4 * image.height
 
 
 def test_one_class_alone_has_no_curve(tmp_path):

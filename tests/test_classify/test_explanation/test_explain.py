@@ -70,6 +70,11 @@ def test_one_class_can_be_asked_for(squares, squares_run, tmp_path):
     result = explain(squares_run, squares, config, tmp_path)
     assert {image.label for image in result.images} == {"empty"}
     assert result.localisation == []
+    alone = explain(squares_run, squares, replace(config, target="square", limit=2), tmp_path)
+    (row,) = alone.localisation
+    assert row.n == 1  # which no resampling tells apart from another
+    assert (row.pointing_game.method, row.pointing_game.low) == ("exact binomial", 0.025)
+    assert (row.iou.low, row.iou.high) == (0.0, 1.0)
     with pytest.raises(UnknownNameError, match="unknown class 'rib'"):
         explain(squares_run, squares, replace(config, target="rib"), tmp_path)
 

@@ -72,7 +72,14 @@ def test_an_evaluation_carries_it_and_stays_as_it_was(run_dir, binary, tmp_path)
     )
     assert shifted.metrics == plain.metrics
     assert plain.trust.label_shift is None
-    assert shifted.trust.label_shift.shift.n == 60
+    corrected = shifted.trust.label_shift
+    assert corrected.shift.n == 60
+    assert corrected.plain_accuracy == plain.metrics["accuracy"]
+    assert corrected.plain_balanced_accuracy == plain.metrics["balanced_accuracy"]
+    assert corrected.balanced_accuracy.low <= corrected.balanced_accuracy.estimate
+    page = (tmp_path / "b" / "index.html").read_text()
+    for shown in (corrected.balanced_accuracy, shifted.trust.conformal.single):
+        assert f"<td>{shown}</td>" in page
     assert "figures/risk_coverage.png" in plain.figures
 
 

@@ -33,6 +33,16 @@ def test_a_fall_after_the_minimum_does_not_count():
     assert suggest_rate(curve(turn)) < 1.1e-3
 
 
+def test_a_first_loss_that_happens_to_be_low_is_no_minimum():
+    def fall(log_rate):
+        return 1 / (1 + np.exp(4 * (log_rate + 3)))
+
+    low, *steps = curve(fall)
+    assert suggest_rate([low.model_copy(update={"smoothed": -1.0}), *steps]) == pytest.approx(
+        1e-3, rel=0.1
+    )
+
+
 @pytest.mark.parametrize("loss", [lambda r: r, lambda r: 0 * r + 1])
 def test_loss_that_never_falls_gives_no_suggestion(loss):
     assert suggest_rate(curve(loss)) is None
