@@ -106,7 +106,7 @@ def _print_rest(protocol: ProtocolResult) -> None:
         print_line(f"{protocol.unanswerable} queries have no relevant image to be found")
     print_line(
         f"chance: {protocol.chance_method}; 95 % intervals: percentile bootstrap, drawing "
-        f"{protocol.resampled} again"
+        f"{protocol.resampled} again; of a 0 or 1: {protocol.all_or_none}"
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from retrieval.evaluation.bootstrap import Sampled
+from retrieval.bootstrap import Sampled
 from retrieval.evaluation.measures import Measure
 from retrieval.evaluation.metrics import Floats
 from retrieval.evaluation.results import MeasureRow, ProtocolResult, RowKey, Scope
@@ -57,7 +57,7 @@ def make_rows(
             columns = [member * len(measures) + number for member in block.members]
             columns = [c for c in columns if np.isfinite(sampled.estimates[c])]
             figure = sampled.mean_of(columns)
-            interval = figure.interval()
+            interval = sampled.interval(columns)
             if interval is None:
                 continue
             row = MeasureRow(

@@ -117,6 +117,11 @@ def groups_of(items: Items, rows: Rows) -> list[str] | None:
     return [f"group {groups[row]}" if groups[row] else f"id {ids[row]}" for row in rows]
 
 
+def unit_of(groups: Sequence[str] | None) -> str:
+    """Return what is drawn again where queries are of these groups."""
+    return "queries" if groups is None else "groups of queries"
+
+
 def _banned(items: Items, queries: Rows, gallery: Rows) -> tuple[list[Rows], int, int]:
     """Return the gallery positions each query must not meet, and how many by each reason."""
     hashes, groups = items.column("content_hash"), items.column("group")

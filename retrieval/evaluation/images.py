@@ -7,11 +7,11 @@ from typing import Literal
 
 import numpy as np
 
+from retrieval.bootstrap import bootstrap_means
 from retrieval.config import EvaluateConfig
-from retrieval.evaluation.bootstrap import bootstrap_means
 from retrieval.evaluation.figure_rows import Block, MeasuredProtocol, make_rows
 from retrieval.evaluation.hubness import measure_hubness
-from retrieval.evaluation.image_queries import ImageQueries, groups_of, labelled
+from retrieval.evaluation.image_queries import ImageQueries, groups_of, labelled, unit_of
 from retrieval.evaluation.measures import Measure, measures_at
 from retrieval.evaluation.metrics import Floats
 from retrieval.evaluation.ranking import accelerate_gallery, check_top_k
@@ -60,7 +60,8 @@ def evaluate_images(
         kind_recall=accelerator.tuned.recall if accelerator else None,
         queries=len(rows),
         gallery=len(gallery),
-        resampled="queries" if groups is None else "groups of queries",
+        resampled=unit_of(groups),
+        all_or_none=f"exact binomial of {unit_of(groups)}",
         excluded_duplicates=asked.duplicates,
         excluded_same_group=asked.same_group,
         unlabelled=query_gaps if split == gallery_split else query_gaps + gallery_gaps,
@@ -102,4 +103,5 @@ def _figures(
             for number, label in enumerate(flags, start=1)
         ),
     ]
-    return make_rows(bootstrap_means(columns, groups=groups, seed=seed), chance, measures, blocks)
+    sampled = bootstrap_means(columns, groups=groups, unit=unit_of(groups), seed=seed)
+    return make_rows(sampled, chance, measures, blocks)

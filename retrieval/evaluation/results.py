@@ -106,6 +106,9 @@ class ProtocolResult(Value):
     queries: int
     gallery: int
     resampled: str = Field(description="What the bootstrap draws again.")
+    all_or_none: str = Field(
+        default="", description="The interval of a figure of 0 or 1, whose resamples are all alike."
+    )
     chance_method: str = "exact expectation over random orders of the gallery"
     excluded_duplicates: int = Field(
         default=0, description="Query-hit pairs left out because both have the very same pixels."

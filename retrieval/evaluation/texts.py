@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from medx.core.statistics import resample_counts
+from retrieval.bootstrap import Sampled
 from retrieval.config import EvaluateConfig
 from retrieval.encoders.base import Encoder, UnknownWords
-from retrieval.evaluation.bootstrap import Sampled
 from retrieval.evaluation.figure_rows import Block, MeasuredProtocol, make_rows
 from retrieval.evaluation.image_queries import groups_of, labelled
 from retrieval.evaluation.measures import Measure, expect_all, measure_all, measures_at
@@ -59,6 +59,7 @@ def evaluate_texts(
         queries=len(measured),
         gallery=len(rows),
         resampled="gallery images" if groups is None else "groups of gallery images",
+        all_or_none="none, for a class is one query: [1.000, 1.000] says that all draws agree",
         unlabelled=gaps,
         prompts=prompts,
         unknown_words=_unknown(unknown),

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from medx.core.console import progress_bar
-from medx.core.statistics import bootstrap_interval
+from retrieval.bootstrap import mean_interval
 from retrieval.encoders.base import Embeddings
 from retrieval.index.accelerators import Accelerator, Rows
 from retrieval.index.kinds import HNSW_LINKS, LEAST, Kind, list_count
@@ -101,7 +101,7 @@ def _tune(accelerator: Accelerator, vectors: FlatVectors, held: Rows) -> Tuning:
         kind=accelerator.kind,
         effort=effort,
         candidates=count,
-        recall=bootstrap_interval(lambda values: float(values.mean()), recalls),
+        recall=mean_interval(recalls, unit="queries"),
         queries=len(recalls),
     )
 

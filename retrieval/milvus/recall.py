@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from medx.core.console import note, warn
-from medx.core.statistics import bootstrap_interval
+from retrieval.bootstrap import mean_interval
 from retrieval.encoders.base import Embeddings
 from retrieval.index.kinds import Kind
 from retrieval.index.tuning import MEASURED_TOP_K, TARGET_RECALL, Tuning
@@ -41,7 +41,7 @@ def tune(part: Part, kind: Kind, held: Embeddings) -> Tuning | None:
         kind=kind,
         effort=best[1],
         candidates=MEASURED_TOP_K,
-        recall=bootstrap_interval(lambda values: float(values.mean()), recalls),
+        recall=mean_interval(recalls, unit="queries"),
         queries=len(recalls),
     )
     note(str(tuning))

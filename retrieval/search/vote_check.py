@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from medx.core.console import track
 from medx.core.errors import InputError
-from medx.core.statistics import bootstrap_interval
 from medx.core.words import many
+from retrieval.bootstrap import mean_interval
 from retrieval.config import SearchConfig
 from retrieval.index.gallery_index import GalleryIndex
 from retrieval.index.related import Relatives
@@ -88,7 +88,7 @@ def measure_vote(
         gallery_split=gallery_split,
         top_k=top_k,
         n=len(rows),
-        accuracy=bootstrap_interval(lambda r: float(r.mean()), right, groups=groups),
+        accuracy=mean_interval(right, groups=groups, unit="groups of queries"),
         chance=max(sum(name in several for several in known) / len(known) for name in names),
         mean_share=float(shares.mean()),
         calibration_error=calibration_error(shares, right),

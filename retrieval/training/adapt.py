@@ -28,6 +28,7 @@ from medx.core.files import atomic_path, write_text
 from medx.core.runs import now
 from medx.core.settings import DISCLAIMER
 from medx.core.values import Interval, Value
+from retrieval.bootstrap import mean_interval
 from retrieval.config import AdaptConfig
 from retrieval.encoders.adapted import (
     ABOUT_FILE,
@@ -37,8 +38,7 @@ from retrieval.encoders.adapted import (
 )
 from retrieval.encoders.adapter_head import HEAD_FILE, AdapterHead
 from retrieval.encoders.base import Embeddings, Encoder, Fingerprint
-from retrieval.evaluation.bootstrap import mean_interval
-from retrieval.evaluation.image_queries import ImageQueries, groups_of, labelled
+from retrieval.evaluation.image_queries import ImageQueries, groups_of, labelled, unit_of
 from retrieval.evaluation.measures import Measure
 from retrieval.evaluation.ranking import check_top_k
 from retrieval.index.description import load_description
@@ -132,9 +132,10 @@ def adapt_encoder(
     with told_on_interrupt("interrupted: no encoder was made; run the command again"):
         best, epochs = _best_epoch(index.embeddings(train), labels, judge, config)
         before, after = judge.values(None), judge.values(best)
+        judged = unit_of(judge.groups)
         gained = [
-            mean_interval(values[:, 0], groups=judge.groups, seed=config.seed)
-            for values in (before, after, after - before)
+            mean_interval(values[:, 0], groups=judge.groups, unit=unit, seed=config.seed)
+            for values, unit in ((before, judged), (after, judged), (after - before, None))
         ]
         text = choose_text_route(index, encoder, best, judge.asked.queries)
     notes = _notes(epochs, gained[2], text if encoder.supports_text else None)
