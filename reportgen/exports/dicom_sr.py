@@ -125,9 +125,9 @@ def _observer(document: ReportDocument) -> ObserverContext:
 def _sections(document: ReportDocument) -> list[tuple[str, str]]:
     sections = [(section.name, section.text) for section in document.sections]
     extra = {
-        "distrust": document.warnings,
+        "warnings": document.warnings,
         "agreement": document.claims,
-        "evidence": [f"{item.id}: {item.statement}" for item in document.evidence],
+        "evidence given": [f"{item.id}: {item.statement}" for item in document.evidence],
         "origin": [f"{name}: {value}" for name, value in document.provenance.items()],
     }
     sections += [(name, "\n".join(lines)) for name, lines in extra.items() if lines]

@@ -156,12 +156,13 @@ def provenance_of(report: Report) -> dict[str, str]:
     """Return what made a report, by name; what is not known is left out."""
     settings, evidence = report.settings, report.evidence
     height, width = evidence.image_size
+    mock = " (mock)" if report.is_mock and report.engine != "mock" else ""
     facts = {
         "image": report.image_id,
         "pixels (SHA-256)": report.image_sha256,
         "native size": f"{height} × {width}",
         "dataset": evidence.dataset,
-        "engine": f"{report.engine} (mock)" if report.is_mock else report.engine,
+        "engine": f"{report.engine}{mock}",
         "model": report.model,
         "model revision": report.model_revision,
         "strategy": f"{report.strategy}, version {report.strategy_version}",

@@ -7,7 +7,7 @@ GOOD = "FINDINGS: hazy [P1]\nIMPRESSION: pneumonia likely"
 def test_a_mock_of_a_drawing_says_so_among_its_marks(make_document):
     document = make_document(synthetic=True)
     assert document.marks == [DISCLAIMER, DRAFT, MOCK, SYNTHETIC]
-    assert document.provenance["engine"] == "mock (mock)"
+    assert document.provenance["engine"] == "mock"
 
 
 def test_a_models_report_is_no_mock(make_document):
