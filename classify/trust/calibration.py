@@ -19,8 +19,12 @@ from classify.config import CALIBRATIONS
 
 Floats = npt.NDArray[np.floating]
 
-#: A val split without a mistake would push the temperature to 0 and every answer to certainty.
+#: Of logits that spread by 1 or more; narrower ones are stretched to that first. A val split
+#: without a mistake would push the temperature to 0 and every answer to certainty.
 LOWEST, HIGHEST = 0.1, 10.0
+
+#: Logits that spread less than this are rounding, which no temperature makes an answer of.
+NARROWEST = 1e-5
 
 #: Spread of the normal prior on a bias, in logits: wide, but a class absent from val stays finite.
 BIAS_SPREAD = 3.0
@@ -75,20 +79,31 @@ def fit_calibration(
     if method == "none":
         return Calibration(temperature=1.0, bias=(0.0,) * num_classes)
     own = num_classes if method == "vector" else 0
+    unit = _unit(raw)
     bounds = [
-        (np.log(LOWEST), np.log(HIGHEST)),
+        (np.log(LOWEST), np.log(HIGHEST / unit)),
         *[(None, None)] * num_classes,
         *[(-np.log(HIGHEST), np.log(HIGHEST))] * own,
     ]
     start = np.zeros(1 + num_classes + own)
-    found = minimize(
-        _loss, start, (raw, np.eye(num_classes)[target]), jac=True, method="L-BFGS-B", bounds=bounds
-    ).x
+    given = (raw / unit, np.eye(num_classes)[target])
+    found = minimize(_loss, start, given, jac=True, method="L-BFGS-B", bounds=bounds).x
     return Calibration(
-        temperature=float(np.exp(found[0])),
+        temperature=unit * float(np.exp(found[0])),
         bias=tuple(found[1 : 1 + num_classes].tolist()),
         scale=tuple(np.exp(found[1 + num_classes :]).tolist()),
     )
+
+
+def _unit(raw: npt.NDArray[np.float64]) -> float:
+    """Return how far logits ``(N, C)`` of narrow spread differ between images; 1 for others.
+
+    A network that has barely begun to learn, or an average of weights over few steps, orders images
+    well with logits that hardly differ.
+    """
+    among_classes = raw - raw.mean(axis=1, keepdims=True)
+    spread = float((among_classes - among_classes.mean(axis=0)).std())
+    return spread if NARROWEST < spread < 1.0 else 1.0
 
 
 def _loss(

@@ -22,7 +22,7 @@ def honest_case(*, count=20_000, classes=3):
     return logits, np.minimum(target, classes - 1)
 
 
-@pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
+@pytest.mark.parametrize("temperature", [0.001, 0.02, 0.5, 1.0, 3.0])
 @pytest.mark.parametrize("tilt", [(0.0, 0.0, 0.0), (1.0, -1.0, 0.0)])
 def test_what_distorted_honest_logits_is_found(temperature, tilt):
     logits, target = honest_case()
