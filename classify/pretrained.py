@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from medx.core.errors import InputError
-from medx.core.models.timm_weights import find_timm_weights
+from medx.core.models.timm_weights import FILE_NAME, find_timm_weights
 
 
 def find_weights(name: str, weights: Path | None = None) -> Path:
@@ -22,7 +22,8 @@ def find_weights(name: str, weights: Path | None = None) -> Path:
     return find_timm_weights(
         name,
         weights,
-        hint="train from scratch with --no-pretrained, or name a file with --weights FILE",
+        hint=f"`medx models pull timm:{name} --to DIR` where there is internet, copy DIR here, "
+        f"then --weights DIR/{FILE_NAME}; or train from scratch with --no-pretrained",
     )
 
 

@@ -63,18 +63,11 @@ def fetch_snapshot(
     Raises:
         WeightsUnavailableError: When it is gated, offline or not to be had.
     """
-    if settings.offline():
-        raise WeightsUnavailableError(
-            f"{repository} is not on this machine and the network is off limits: "
-            "offline mode forbids fetching it (--offline or MEDX_OFFLINE)",
-            hint=hint,
-        )
-    from huggingface_hub import constants, get_session, snapshot_download
+    check_hub(repository, hint=hint)
+    from huggingface_hub import constants, snapshot_download
     from huggingface_hub.errors import GatedRepoError
 
     try:
-        # The hub client retries for half a minute before it gives up; one short question first.
-        get_session().head(constants.ENDPOINT, timeout=PROBE_SECONDS)
         note(f"fetching {repository} at {revision[:12]} from {constants.ENDPOINT}")
         return Path(
             snapshot_download(
@@ -92,7 +85,37 @@ def fetch_snapshot(
             hint=hint,
         ) from error
     except Exception as error:  # the hub's own, httpx's or the system's, by its version
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise _not_downloaded(repository, error, hint) from error
+
+
+def check_hub(repository: str, *, hint: str) -> None:
+    """Ask the hub one short question: its client retries for minutes before it gives up.
+
+    Args:
+        repository: What is to be fetched.
+        hint: What else the user can do when it fails.
+
+    Raises:
+        WeightsUnavailableError: When the network is forbidden or the hub does not answer.
+    """
+    if settings.offline():
         raise WeightsUnavailableError(
-            f"{repository} could not be downloaded: {reason}", hint=hint
-        ) from error
+            f"{repository} is not on this machine and the network is off limits: "
+            "offline mode forbids fetching it (--offline or MEDX_OFFLINE)",
+            hint=hint,
+        )
+    from huggingface_hub import constants, get_session
+
+    try:
+        get_session().head(constants.ENDPOINT, timeout=PROBE_SECONDS)
+    except Exception as error:
+        raise _not_downloaded(repository, error, hint) from error
+
+
+def _not_downloaded(repository: str, error: Exception, hint: str) -> WeightsUnavailableError:
+    from huggingface_hub import constants
+
+    reason = next(iter(str(error).splitlines()), type(error).__name__)
+    return WeightsUnavailableError(
+        f"{repository} could not be downloaded from {constants.ENDPOINT}: {reason}", hint=hint
+    )

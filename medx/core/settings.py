@@ -83,8 +83,9 @@ def index_dir() -> Path:
 
 
 def offline() -> bool:
-    """Return True when the network must not be touched."""
-    return any(os.environ.get(name) == "1" for name in ("MEDX_OFFLINE", "HF_HUB_OFFLINE"))
+    """Return True when the network must not be touched; any word but a clear no forbids it."""
+    said = (os.environ.get(name, "") for name in ("MEDX_OFFLINE", "HF_HUB_OFFLINE"))
+    return any(word.strip().lower() not in ("", "0", "no", "off", "false") for word in said)
 
 
 def set_offline() -> None:

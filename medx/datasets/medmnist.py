@@ -198,8 +198,9 @@ def _fetch(url: str, path: Path) -> str:
 
 def _unavailable(flag: str, size: int, reason: str) -> NoReturn:
     name = _file_name(flag, size)
+    url = registry()[flag]["url" if size == 28 else f"url_{size}"]
     raise DataUnavailableError(
         f"{name} is not on this machine {reason}",
-        hint=f"put {name} into {settings.cache_dir() / 'medmnist'} or pass --data-dir, "
-        "or use the built-in synthetic dataset phantom-cxr",
+        hint=f"fetch {url} elsewhere and put {name} into {settings.cache_dir() / 'medmnist'}, or "
+        "name its folder with --data-dir; or use the built-in synthetic dataset phantom-cxr",
     )

@@ -15,7 +15,8 @@ from safetensors import SafetensorError
 
 from medx.core import settings
 from medx.core.errors import InputError, UnknownNameError, WeightsUnavailableError
-from medx.core.models.catalogue import OPEN_CLIP_CONFIG, find_model
+from medx.core.hub import cached_snapshots, check_hub
+from medx.core.models.catalogue import OPEN_CLIP_CONFIG, OPEN_CLIP_WEIGHTS, find_model
 from retrieval.encoders.open_clip_files import checked_folder, weight_file
 from retrieval.encoders.text_tower import text_tower_dir
 
@@ -84,15 +85,19 @@ def load_named(name: str, tag: str, weights: Path | None, device: str) -> OpenCL
     options: dict[str, Any] = {}
     if weights is None:
         weights = _published_file(name, tag, published)
-        # The tag brings its own preprocessing; only the file would get open_clip's usual one.
-        options = {"pretrained": tag, "force_quick_gelu": bool(published.get("quick_gelu"))}
-    else:
-        options = {"pretrained": str(weights)}
+        # By its tag open_clip would ask the hub for the file again.
+        options = {
+            "force_quick_gelu": bool(published.get("quick_gelu")),
+            "image_mean": published.get("mean"),
+            "image_std": published.get("std"),
+            "image_interpolation": published.get("interpolation"),
+            "image_resize_mode": published.get("resize_mode"),
+        }
     hint = "see `medx models pull --help`, or name a folder with --weights"
     with _translated(f"open_clip cannot load {name} from {weights}", hint):
         # Only torch's restricted reader may open a pickle: it builds tensors and nothing else.
         model, preprocess = open_clip.create_model_from_pretrained(
-            name, device=device, weights_only=True, **options
+            name, pretrained=str(weights), device=device, weights_only=True, **options
         )
         tokenizer = open_clip.get_tokenizer(name)
     return OpenCLIPModel(model.eval(), preprocess, tokenizer, weights)
@@ -120,7 +125,16 @@ def _published_file(name: str, tag: str, config: dict[str, Any]) -> Path:
             f"open_clip fetches {name}/{tag} from {config.get('url')}, which offline mode forbids",
             hint="fetch that file elsewhere and name it with --weights FILE",
         )
-    hint = find_model(f"open_clip:{name}/{tag}").how_to_get() if config.get("hf_hub") else ""
+    hint = ""
+    if config.get("hf_hub"):
+        model = find_model(f"open_clip:{name}/{tag}")
+        hint = model.how_to_get()
+        # open_clip asks the hub even for what is in the cache.
+        names = (*OPEN_CLIP_WEIGHTS, *model.needs[0])
+        files = (path / name for path in cached_snapshots(model.repository) for name in names)
+        if (cached := next(filter(Path.is_file, files), None)) is not None:
+            return cached
+        check_hub(model.repository, hint=hint)
     with _translated(f"the weights of open_clip:{name}/{tag} are not to be had", hint):
         return Path(open_clip.download_pretrained(config))
 

@@ -99,10 +99,7 @@ def test_a_folder_is_read(model, folder, images, no_network):
     assert encoder.weights_folder == folder
 
 
-def test_published_weights_bring_their_preprocessing(
-    model, images, in_hub_cache, no_network, monkeypatch
-):
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+def test_published_weights_bring_their_preprocessing(model, images, in_hub_cache, no_network):
     encoder = load_encoder(f"open_clip:{NAME}/{TAG}", device="cpu")
     np.testing.assert_allclose(
         encoder.embed_images(images), expected_images(model, images), atol=1e-5
@@ -117,10 +114,15 @@ def test_a_weight_file_serves_a_named_model(model, folder):
     np.testing.assert_allclose(encoder.embed_texts(TEXTS), expected_texts(model), atol=1e-5)
 
 
-def test_absent_weights_say_what_to_pull(monkeypatch):
-    # Otherwise it would knock at the hub for most of a minute.
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    with pytest.raises(WeightsUnavailableError, match="are not to be had") as caught:
+@pytest.mark.parametrize(
+    ("offline", "message"), [("1", "offline mode forbids"), ("0", "from http://127.0.0.1:9: ")]
+)
+def test_absent_weights_say_what_to_pull(monkeypatch, offline, message):
+    for name in ("MEDX_OFFLINE", "HF_HUB_OFFLINE"):
+        monkeypatch.setenv(name, offline)
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr(open_clip, "download_pretrained", lambda _: pytest.fail("knocks for long"))
+    with pytest.raises(WeightsUnavailableError, match=message) as caught:
         load_encoder(f"open_clip:{NAME}/{TAG}", device="cpu")
     assert f"medx models pull open_clip:{NAME}/{TAG}" in caught.value.hint
 
