@@ -112,7 +112,8 @@ def _image_protocols(
     index: GalleryIndex, config: EvaluateConfig
 ) -> tuple[list[MeasuredProtocol], list[str]]:
     rows = index.items.split_rows(config.split)
-    labels = {index.items.item(int(row)).label for row in rows} - {None}
+    label_of = index.items.column("label")
+    labels = {label_of[row] for row in rows} - {None}
     if not labels:
         raise InputError(
             f"no image of split {config.split} has a label, so nothing can be measured",

@@ -13,8 +13,11 @@ from retrieval.index.gallery_index import GalleryIndex
 
 def datasets_met(index: GalleryIndex, split: str) -> tuple[str, ...]:
     """Return the names of the datasets whose images of a split an index holds."""
-    names, first = index.items.column("dataset"), index.description.dataset
-    return tuple(dict.fromkeys(names[row] or first for row in index.items.split_rows(split)))
+    rows, first = index.items.split_rows(split), index.description.dataset
+    if not index.description.also:
+        return (first,)
+    names = index.items.column("dataset")
+    return tuple(dict.fromkeys(names[row] or first for row in rows))
 
 
 def enter_look(encoder: Fingerprint, datasets: Sequence[str], split: str, run_dir: Path) -> int:

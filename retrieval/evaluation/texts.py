@@ -42,7 +42,8 @@ def evaluate_texts(
     index.check_encoder(encoder)
     rows, gaps = labelled(index.items, index.items.split_rows(config.split))
     check_top_k(max(config.top_ks), len(rows), index.name, config.split)
-    gallery = Relevance([str(index.items.column("label")[row]) for row in rows])
+    labels = index.items.column("label")
+    gallery = Relevance([str(labels[row]) for row in rows])
     prompts = {label: prompts_for(label) for label in gallery.labels}
     unknown = {label: [encoder.unknown_words(t) for t in texts] for label, texts in prompts.items()}
     unmeasured = [label for label, found in unknown.items() if all(u.all_unknown for u in found)]

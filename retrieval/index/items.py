@@ -102,9 +102,13 @@ class Items:
             repeated = Counter(self.column("id")).most_common(1)[0][0]
             raise ValueError(f"ids must be unique, got {repeated!r} more than once")
 
+    def array(self, name: str) -> pa.ChunkedArray:
+        """Return one column as Arrow holds it, in row order."""
+        return self.table.column(name)
+
     def column(self, name: str) -> list[str | None]:
         """Return one column, in row order."""
-        values: list[str | None] = self.table.column(name).to_pylist()
+        values: list[str | None] = self.array(name).to_pylist()
         return values
 
     @cached_property
@@ -126,7 +130,7 @@ class Items:
 
     def rows_where(self, name: str, value: str) -> npt.NDArray[np.int64]:
         """Return the rows whose column ``name`` equals ``value``."""
-        equal = pc.fill_null(pc.equal(self.table.column(name), value), False)
+        equal = pc.fill_null(pc.equal(self.array(name), value), False)
         return np.flatnonzero(equal.to_numpy())
 
     def mask_where(self, text: str) -> npt.NDArray[np.bool_]:
@@ -141,7 +145,7 @@ class Items:
     def splits(self) -> dict[str, int]:
         """How many rows each split holds; rows without one count as ``-``."""
         counts = Counter[str]()
-        for pair in self.table.column("split").value_counts().to_pylist():
+        for pair in self.array("split").value_counts().to_pylist():
             counts[pair["values"] or "-"] += pair["counts"]
         return dict(counts)
 

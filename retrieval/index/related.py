@@ -58,7 +58,9 @@ def related_ids(
     related.update(*(known.copies(name) for name in hashes))
     groups = {items.item(row).group for row in related}
     related.update(*(known.group(name) for name in groups))
-    return [items.item(row).id for row in sorted(related)]
+    rows = sorted(related)
+    items.remember(np.array(rows, np.int64))
+    return [items.item(row).id for row in rows]
 
 
 def _positions(column: Sequence[str | None], rows: Rows) -> dict[str | None, list[int]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ import pyarrow as pa
 from medx.core.errors import InputError, UnknownNameError
 from retrieval.index.items import Item, Items
 from retrieval.index.where import parse_where
-from retrieval.milvus.filters import ABSENT, print_filter
+from retrieval.milvus.filters import ABSENT, TEXT_COLUMNS, print_filter
 from retrieval.milvus.part import Part, places_of
 from retrieval.milvus.rows import ITEM_FIELDS, to_items
 
@@ -24,7 +25,7 @@ MOST_REMEMBERED = 100_000
 
 
 class MilvusItems(Items):
-    """The rows of a gallery; single ones come from the server, a whole column fetches all once."""
+    """The rows of a gallery; rows and columns come from the server when they are asked for."""
 
     def __init__(
         self,
@@ -45,6 +46,7 @@ class MilvusItems(Items):
         self._within = within
         self._remembered: dict[int, Item] = {}
         self._rows_by_id: dict[str, int] = {}
+        self._arrays: dict[str, pa.ChunkedArray] = {}
 
     def __len__(self) -> int:
         return len(self._part)
@@ -60,14 +62,26 @@ class MilvusItems(Items):
         if self._within is not None and self._within.fetched:
             places = self._part.numbering.places()
             return self._within.take(self._within.rows_at(places)).table
-        rows = [row for page in self._part.pages("", ITEM_FIELDS) for row in page]
+        return to_items(self._fetch(ITEM_FIELDS), self.columns).table
+
+    def array(self, name: str) -> pa.ChunkedArray:
+        """Return one column, fetched once; one that is in no field of its own fetches all rows."""
+        if self.fetched or name not in TEXT_COLUMNS:
+            return super().array(name)
+        if name not in self._arrays:
+            values = [None if row[name] == ABSENT else row[name] for row in self._fetch([name])]
+            self._arrays[name] = pa.chunked_array([pa.array(values, pa.string())])
+        return self._arrays[name]
+
+    def _fetch(self, fields: Sequence[str]) -> list[dict[str, Any]]:
+        """Return fields of all rows, in order."""
+        rows = [row for page in self._part.pages("", fields) for row in page]
         if len(rows) != len(self):
             raise InputError(
                 f"the gallery changed while it was read: {len(rows)} images where {len(self)} were",
                 hint="run the command again",
             )
-        order = np.argsort(self.rows_at(places_of(rows)))
-        return to_items(rows, self.columns).table.take(pa.array(order))
+        return [rows[i] for i in np.argsort(self.rows_at(places_of(rows)))]
 
     def rows_at(self, places: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """Return the rows at some places of the collection, -1 where there is none."""
@@ -114,7 +128,7 @@ class MilvusItems(Items):
     def rows_of(self, ids: Iterable[str]) -> list[int]:
         """Return the rows of the ids that are indexed, leaving out the others."""
         names = list(ids)
-        if self.fetched:
+        if self.fetched or "id" in self._arrays:
             return super().rows_of(names)
         strange = [name for name in names if name not in self._rows_by_id]
         if strange:

@@ -80,7 +80,8 @@ def measure_vote(
             hint=f"give the manifest labels, then: medx retrieve update {shlex.quote(index.name)}",
         )
     shares, right = _vote_for(index, gallery, rows, top_k)
-    groups = [index.items.item(int(row)).group or f"row {row}" for row in rows]
+    group_of = index.items.column("group")
+    groups = [group_of[row] or f"row {row}" for row in rows]
     known = [label_names(str(labels[row])) for row in rows]
     names = {name for several in known for name in several}
     return VoteCheck(
@@ -117,20 +118,21 @@ def _vote_for(
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     relatives = Relatives(gallery.items, np.arange(len(gallery)))
     ids = gallery.items.column("id")
+    digests, groups, labels = map(index.items.column, ("content_hash", "group", "label"))
     shares, right = np.zeros(len(rows)), np.zeros(len(rows))
     starts = range(0, len(rows), BATCH)
     for start in track(starts, f"voting for {many(len(rows), 'image')}"):
         batch = rows[start : start + BATCH]
-        items = [index.items.item(int(row)) for row in batch]
         excluded = [
-            [str(ids[i]) for i in relatives.copies(item.content_hash) | relatives.group(item.group)]
-            for item in items
+            [str(ids[i]) for i in relatives.copies(digests[row]) | relatives.group(groups[row])]
+            for row in batch
         ]
         found = gallery.search(index.embeddings(batch), top_k, exclude_ids=excluded)
-        for number, item in enumerate(items):
+        gallery.items.remember(np.unique(found.rows))
+        for number, row in enumerate(batch):
             vote = count_vote(gallery.hits(found, number))
             shares[start + number] = vote.share or 0.0
-            right[start + number] = vote.label in label_names(str(item.label))
+            right[start + number] = vote.label in label_names(str(labels[row]))
     return shares, right
 
 

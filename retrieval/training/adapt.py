@@ -123,7 +123,8 @@ def adapt_encoder(
     _check_free(_index_dir(index, folder), folder)
     train = _labelled_split(index, "train")
     judge = _judge(index, config)
-    labels = [str(index.items.column("label")[row]) for row in train]
+    label_of = index.items.column("label")
+    labels = [str(label_of[row]) for row in train]
     if len(set(labels)) < 2:
         raise InputError(
             "all train images have one label: there is nothing to tell apart",

@@ -41,7 +41,8 @@ def choose_text_route(
     """
     if not encoder.supports_text:
         return TextChoice(route="refused", reason=f"{encoder.name} reads images only")
-    relevance = Relevance([str(index.items.column("label")[row]) for row in rows])
+    labels = index.items.column("label")
+    relevance = Relevance([str(labels[row]) for row in rows])
     prompts = {
         label: prompts_for(label)
         for label in relevance.labels

@@ -141,6 +141,15 @@ def test_several_labels_of_one_image():
     assert result.row(1, scope="class", label="a").n == 10
 
 
+def test_queries_that_are_all_right_leave_doubt(toy_index):
+    result = evaluate_images(toy_index, CONFIG, protocol="leave-one-out").result
+    row = result.row(1)
+    assert (row.value.estimate, row.n) == (1.0, 60)
+    assert row.value.low == pytest.approx(0.025 ** (1 / 60))
+    assert row.value.method == result.all_or_none == "exact binomial of queries"
+    assert result.row(1, scope="macro").value.low < row.value.low
+
+
 def test_texts_find_their_class(toy_index, toy):
     result = evaluate_texts(toy_index, toy, CONFIG).result
     row = result.row(3, scope="class", label="pneumonia")

@@ -8,8 +8,10 @@ from medx.core.ledger import read_entries
 from retrieval.config import EvaluateConfig
 from retrieval.evaluation.evaluate import evaluate_index, save_evaluation
 from retrieval.evaluation.ledger import count_evaluations, ledger_path, record_evaluation
+from retrieval.index.description import DatasetOrigin
 from retrieval.index.gallery_index import GalleryIndex
 from retrieval.index.items import Items
+from retrieval.index.origin import with_origin
 
 
 def test_looks_are_counted_by_encoder_and_dataset(tmp_path):
@@ -32,9 +34,8 @@ def test_only_looks_at_the_test_split_are_written(toy_index, toy, tmp_path):
 def test_every_dataset_whose_test_images_are_met_is_written(toy_index, toy, tmp_path):
     items = toy_index.items.to_list()
     items[::2] = [replace(item, dataset="more") for item in items[::2]]
-    index = GalleryIndex.from_embeddings(
-        toy_index.embeddings(), Items.from_items(items), toy_index.description
-    )
+    about = with_origin(toy_index.description, DatasetOrigin(name="more", source="more"))
+    index = GalleryIndex.from_embeddings(toy_index.embeddings(), Items.from_items(items), about)
     first = toy_index.description.dataset
     expected = set()
     for split in ("val", "test"):

@@ -1,5 +1,8 @@
 import pytest
 
+from retrieval.milvus.collection import Collection
+from retrieval.milvus.filters import JSON_COLUMN
+
 
 @pytest.fixture
 def medx(cli, two_class, milvus_shelf):
@@ -18,7 +21,20 @@ def medx(cli, two_class, milvus_shelf):
     return run
 
 
-def test_every_command_takes_a_gallery(medx, cli, two_class):
+def spied(monkeypatch):
+    """Return a list that gets the fields, and the number of rows, of each answer of Milvus."""
+    asked, query = [], Collection._query
+
+    def told(collection, **options):
+        found = query(collection, **options)
+        asked.append((options["output_fields"], len(found)))
+        return found
+
+    monkeypatch.setattr(Collection, "_query", told)
+    return asked
+
+
+def test_every_command_takes_a_gallery(medx, cli, two_class, monkeypatch):
     hits = medx(
         "text-search", "pneumonia", "--index", medx.index, "--where", "split = 'val'",
         "--top-k", "3", "--json", name=False,
@@ -33,8 +49,12 @@ def test_every_command_takes_a_gallery(medx, cli, two_class):
     listed = {i["name"]: i for i in medx("list", "--json", name=False).json["indexes"]}
     assert listed[medx.index]["splits"] == {"train": 60, "val": 60, "test": 60}
     assert listed[medx.index]["problem"] is None
+    asked = spied(monkeypatch)
     result = medx("evaluate", "--index", medx.index, "--json", name=False).json
     assert {protocol["gallery"] for protocol in result["protocols"]} == {60}
+    # Text and metadata of no more than the wrong neighbours that are shown.
+    assert sum(rows for fields, rows in asked if JSON_COLUMN in fields) <= 24
+    assert any(rows == 180 for _, rows in asked)
 
 
 def test_a_folder_and_a_gallery_score_the_same(medx, cli, two_class):
