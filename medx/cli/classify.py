@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -134,7 +135,7 @@ def train(
     from medx.cli.train_settings import resolve_training
     from medx.core.console import print_json
     from medx.core.processes import from_main, is_main
-    from medx.core.runs import create_run_dir
+    from medx.core.runs import create_run_dir, withdrawn
 
     def make_run_dir() -> Path:
         where = latest_unfinished() if resume and not name and not output else output
@@ -142,9 +143,11 @@ def train(
 
     run_dir = from_main(make_run_dir)
     stored = stored_settings(run_dir) if resume else None
-    settings, images = resolve_training(
-        given_options(context), config, assignments, data_dir, stored
-    )
-    result = run_training(settings, run_dir, images, resume=resume)
+    # Ctrl-C is no failure: --resume goes on from the settings.
+    with withdrawn(run_dir, on=Exception) if is_main() else nullcontext():
+        settings, images = resolve_training(
+            given_options(context), config, assignments, data_dir, stored
+        )
+        result = run_training(settings, run_dir, images, resume=resume)
     if is_main():
         print_json(result) if json else tables.print_training(result)

@@ -80,10 +80,22 @@ def new_run_dir(
         InputError: When the folder already holds a run.
     """
     run_dir = create_run_dir(subsystem, command, name=name, output=output)
+    with withdrawn(run_dir):
+        yield run_dir
+
+
+@contextmanager
+def withdrawn(run_dir: Path, *, on: type[BaseException] = BaseException) -> Iterator[None]:
+    """Take an empty folder away again when the block fails before it holds a result.
+
+    Args:
+        run_dir: Stays when it held something before.
+        on: Which errors count as failing.
+    """
     own = not any(run_dir.iterdir())
     try:
-        yield run_dir
-    except BaseException:
+        yield
+    except on:
         left = list(run_dir.iterdir())
         if own and {path.name for path in left} <= set(BEGINNINGS):
             for path in left:

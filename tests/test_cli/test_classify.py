@@ -8,6 +8,7 @@ from PIL import Image as PILImage
 
 from classify.config import EvaluateConfig, PredictConfig, TrainConfig
 from medx.cli import classify as commands
+from medx.core.settings import output_dir
 
 QUICK = ("--epochs", 1, "--batch-size", 20, "--size", 16, "--device", "cpu")
 
@@ -161,6 +162,7 @@ def test_mistakes_are_answered_in_one_line_with_a_way_on(cli, two_class, argumen
     assert said in result.stderr
     assert result.stdout == ""
     assert "Traceback" not in result.stderr
+    assert list(output_dir().glob("classify/*/*")) == []  # the name is free for another try
 
 
 def test_wrong_usage_is_exit_code_two(cli):
