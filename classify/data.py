@@ -76,6 +76,11 @@ def check_labels(dataset: Dataset) -> None:
     dataset.targets()
 
 
+def say_limit(limit: int | None) -> list[str]:
+    """Return what to say of figures on the first ``limit`` records of a split."""
+    return [] if limit is None else [f"only the first {limit} records were asked for"]
+
+
 def leave_out_unlabelled(part: Dataset, *, where: str = "") -> tuple[Dataset, list[str]]:
     """Return the records that have a label, and what to say of the others; all if none has one.
 

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from classify.config import CompareConfig, as_mapping
+from classify.data import say_limit
 from classify.evaluation.chance import chance_levels
 from classify.evaluation.comparison import ComparedRun, Comparison, PairedTest
 from classify.evaluation.comparison_page import draw_comparison, save_comparison_page
@@ -91,7 +92,7 @@ def compare_runs(
         rows=rows,
         gaps=gaps,
         tests=tests,
-        notes=list(dict.fromkeys([*_notes(entries, runs), *gap_notes, *test_notes])),
+        notes=list(dict.fromkeys([*_notes(entries, runs, config), *gap_notes, *test_notes])),
         bootstrap_resamples=config.resamples,
         bootstrap_seed=config.seed,
         figures=draw_comparison(entries, run_dir),
@@ -204,7 +205,10 @@ def _as_test(
     )
 
 
-def _notes(entries: Sequence[Entry], folders: dict[Classifier, Path]) -> Iterable[str]:
+def _notes(
+    entries: Sequence[Entry], folders: dict[Classifier, Path], config: CompareConfig
+) -> Iterable[str]:
+    yield from say_limit(config.limit)
     for entry in entries:
         yield from entry.scored.notes
         dataset = entry.place.dataset

@@ -9,6 +9,7 @@ import numpy as np
 
 from classify.card.write import add_evaluation
 from classify.config import EvaluateConfig, as_mapping
+from classify.data import say_limit
 from classify.evaluation.chance import chance_levels
 from classify.evaluation.decision_curve import decision_curve
 from classify.evaluation.embedding_map import map_embeddings
@@ -193,9 +194,7 @@ def _caveats(
     config: EvaluateConfig, classifier: Classifier, scored: Scored, dataset: Dataset, run_dir: Path
 ) -> list[str]:
     """Return, and say, which of the images cannot judge the classifier, and which were left out."""
-    found = []
-    if config.limit is not None:
-        found.append(f"only the first {config.limit} records were asked for")
+    found = say_limit(config.limit)
     if dataset.name == classifier.description.dataset:
         found += say_learned(run_dir, dataset, scored.records)
     for text in found:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from classify.config import as_mapping
-from classify.data import leave_out_unlabelled
+from classify.data import leave_out_unlabelled, say_limit
 from classify.explanation.config import ExplainConfig
 from classify.explanation.heatmaps import explain_images, explained_layer, load_method
 from classify.explanation.localisation import Boxed, find_boxed, measure_localisation
@@ -64,7 +64,8 @@ def explain(
     """
     classifier, wanted = _load(train_dir, config)
     part, unlabelled = leave_out_unlabelled(dataset.split(config.split, limit=config.limit))
-    for text in unlabelled:
+    notes = [*say_limit(config.limit), *unlabelled]
+    for text in notes:
         warn(text)
     material = gather(classifier, part)
     looks, learned = 0, list[str]()
@@ -83,7 +84,7 @@ def explain(
         output_dir,
         split=config.split,
         looks=looks,
-        notes=[*unlabelled, *learned],
+        notes=[*notes, *learned],
     )
 
 

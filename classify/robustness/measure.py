@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from classify.config import as_mapping
-from classify.data import check_labels, leave_out_unlabelled
+from classify.data import check_labels, leave_out_unlabelled, say_limit
 from classify.evaluation.chance import chance_levels
 from classify.evaluation.metrics import Case, sample_metrics
 from classify.ledger import (
@@ -79,7 +79,8 @@ def measure_robustness(
         CheckpointError: When the train run is unfinished or damaged.
     """
     classifier = load_classifier(train_dir, config.device, batch_size=config.batch_size)
-    part, notes = leave_out_unlabelled(dataset.split(config.split, limit=config.limit))
+    part, unlabelled = leave_out_unlabelled(dataset.split(config.split, limit=config.limit))
+    notes = [*say_limit(config.limit), *unlabelled]
     target_of = _class_index(classifier, part)
     loaded = part.load_pixels(classifier.size)
     target = np.array([target_of[str(record.label)] for record in loaded.records], np.int64)

@@ -81,6 +81,7 @@ def test_test_images_are_noted_and_strange_classes_refused(
     looks = len(read_ledger(run))
     config = replace(QUICK, split="test", limit=6, resamples=5)
     result = measure_robustness(run, multiclass, config, tmp_path / "out")
+    assert result.notes == ["only the first 6 records were asked for"]
     assert result.test_evaluations == looks + 1
     assert len(read_ledger(run)) == looks + 1
     with pytest.raises(InputError, match="has the classes columns, but"):
