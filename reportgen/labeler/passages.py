@@ -58,12 +58,14 @@ def free_report(
     """Return the passages for a text that states nothing, or None when there is nothing to free.
 
     In "Reason: trauma. No fracture." the report goes on behind the history: from its second
-    sentence on, the last such passage with more than one is the report.
+    sentence on, the last such passage with more than one is the report, if no report follows it.
     """
     for i, passage in reversed(list(enumerate(passages))):
+        own = [token for token in tokens if passage.start <= token.start < passage.end]
+        if passage.tells and own:
+            return None
         if passage.kind != "before":
             continue
-        own = [token for token in tokens if passage.start <= token.start < passage.end]
         _, *rest = find_sentences(text, own) or [[]]
         if rest:
             start = rest[0][0].start

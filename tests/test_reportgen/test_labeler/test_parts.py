@@ -111,6 +111,12 @@ def test_headings_cut_a_report():
     ]
 
 
+def test_a_history_is_no_report_where_one_follows():
+    history = "Reason: cough. Effusion on prior."
+    assert [mention.stated for mention in find_mentions(history)] == [True]
+    assert [m.stated for m in find_mentions(f"{history}\n\nStable exam.")] == [False]
+
+
 def test_the_word_of_a_heading_in_a_sentence_is_no_heading():
     text = "In comparison: no effusion. There is a finding of edema."
     assert [p.heading for p in find_passages(text, load_lexicon())] == [""]

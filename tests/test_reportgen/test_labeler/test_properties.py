@@ -11,8 +11,11 @@ from hypothesis import strategies as st
 from reportgen.labeler.finding import Finding, Status
 from reportgen.labeler.keyword import label_by_keywords
 from reportgen.labeler.labeler import label_report
+from reportgen.labeler.lexicon import load_lexicon
+from reportgen.labeler.passages import find_passages, free_report
 from reportgen.labeler.reference import read_reference
 from reportgen.labeler.sentences import MAX_WORDS
+from reportgen.labeler.tokens import tokenise
 
 from .conftest import SENTENCES
 
@@ -20,6 +23,16 @@ TEXTS = [text for part in read_reference(SENTENCES).values() for text, _ in part
 WORDS = [word for text in TEXTS for word in text.split()]
 UNRELATED = ("The trachea is midline.", "Hiatal hernia is noted.", "Tortuous aorta.", "Thank you.")
 WORD_SALAD = st.lists(st.sampled_from([*WORDS, "\n", "\n\n", ".", ",", "?"]), max_size=40)
+
+
+def _follows_history(text):
+    """Return whether the report is on the line of its history: read where nothing else stands."""
+    passages = find_passages(text, load_lexicon())
+    return free_report(text, tokenise(text), passages) is not None
+
+
+#: Texts that mean the same below another.
+PARAGRAPHS = [text for text in TEXTS if not _follows_history(text)]
 
 
 def _check_spans(text):
@@ -54,7 +67,7 @@ def test_an_unrelated_sentence_changes_no_finding(text, unrelated, first):
     assert _said(joined) == _said(text)
 
 
-@given(st.lists(st.sampled_from(TEXTS), min_size=2, max_size=4))
+@given(st.lists(st.sampled_from(PARAGRAPHS), min_size=2, max_size=4))
 @settings(deadline=None)
 def test_paragraphs_are_labelled_each_by_itself(texts):
     whole = label_report("\n\n".join(texts))

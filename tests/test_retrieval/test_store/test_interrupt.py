@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -68,8 +67,12 @@ def test_ctrl_c_in_a_change(cli, index, words, moment, said, counts):
 def test_ctrl_c_in_adapting(cli, index):
     words = ("retrieve", "adapt", "--index", "two", "--epochs", 1, "--name", "a", "--device", "cpu")
     adapted = index.with_name("two-adapted-a")
+
+    def stop(handle):
+        raise KeyboardInterrupt
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(os, "fsync", lambda handle: os.kill(os.getpid(), signal.SIGINT))
+        patch.setattr(os, "fsync", stop)
         done = cli(*words)
     assert (done.exit_code, done.stdout) == (130, "")
     said = "interrupted: there is no index two-adapted-a yet; run the command again"
