@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from medx.core.statistics import RESAMPLES, percentile_interval, resample_counts
+from medx.core.statistics import RESAMPLES, percentile_interval, resample_counts, widened_mean
 from medx.core.values import Interval
 
 Floats = npt.NDArray[np.float64]
@@ -16,7 +16,6 @@ Counts = npt.NDArray[np.int64]
 
 #: Sums of floats that are 0 or 1 but for rounding.
 ROUNDING = 1e-9
-WITH_EXACT = "percentile bootstrap, with the exact binomial of classes that are all right or wrong"
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,14 +57,7 @@ class Sampled:
             return resampled
         if len(known) == 1:
             return exact[0]
-        below = sum(found.estimate - found.low for found in exact) / len(known)
-        above = sum(found.high - found.estimate for found in exact) / len(known)
-        return Interval(
-            estimate=resampled.estimate,
-            low=max(resampled.low - below, 0.0),
-            high=min(resampled.high + above, 1.0),
-            method=WITH_EXACT,
-        )
+        return widened_mean(resampled, exact, len(known))
 
     def _exact(self, column: int) -> Interval | None:
         if self.units is None:

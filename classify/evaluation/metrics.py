@@ -34,7 +34,7 @@ from classify.evaluation.tally import (
 )
 from medx.core.bootstrap import Bootstrap
 from medx.core.shares import exact_share
-from medx.core.statistics import percentile_interval
+from medx.core.statistics import percentile_interval, widened_mean
 from medx.core.values import Interval
 
 Ints = npt.NDArray[np.int64]
@@ -48,9 +48,6 @@ MEANS = {"balanced_accuracy": "sensitivity", "macro_f1": "f1"}
 #: Of more than two classes, means themselves.
 MULTI_CLASS_MEANS = ("auroc", "auprc", "f1", "precision", "sensitivity", "specificity")
 STANDARD_ERROR = "bootstrap standard error"
-WITH_EXACT = (
-    "percentile bootstrap, with the exact binomial of classes that are all right or all wrong"
-)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -272,14 +269,7 @@ class _Shares:
         exact = [found for c in counted if (found := self._exact(share, c)) is not None]
         if mean is None or not exact:
             return mean
-        below = sum(found.estimate - found.low for found in exact) / len(counted)
-        above = sum(found.high - found.estimate for found in exact) / len(counted)
-        return Interval(
-            estimate=mean.estimate,
-            low=max(mean.low - below, 0.0),
-            high=min(mean.high + above, 1.0),
-            method=WITH_EXACT,
-        )
+        return widened_mean(mean, exact, len(counted))
 
 
 def _one_hot_table(target: Ints, predicted: Ints, num_classes: int) -> npt.NDArray[np.float32]:

@@ -14,6 +14,10 @@ RESAMPLES = 1000
 #: Numbers in one block of bootstrap samples: small enough to stay in a processor's cache.
 BLOCK = 1 << 21
 
+WITH_EXACT = (
+    "percentile bootstrap, with the exact binomial of classes that are all right or all wrong"
+)
+
 
 def bootstrap_interval(
     statistic: Callable[..., float],
@@ -99,6 +103,24 @@ def percentile_interval(estimate: float, samples: npt.NDArray[np.floating]) -> I
     low, high = np.percentile(finite, [2.5, 97.5])
     return Interval(
         estimate=float(estimate), low=min(float(low), estimate), high=max(float(high), estimate)
+    )
+
+
+def widened_mean(mean: Interval, exact: Sequence[Interval], count: int) -> Interval:
+    """Return the interval of a mean of shares, widened by what resampling cannot see of some.
+
+    Args:
+        mean: Of ``count`` shares from 0 to 1, by bootstrap.
+        exact: Of those among them that are 0 or 1: every resample of such a share is the same.
+        count: 1 or more; each share moves the mean by a ``count``-th.
+    """
+    below = sum(share.estimate - share.low for share in exact) / count
+    above = sum(share.high - share.estimate for share in exact) / count
+    return Interval(
+        estimate=mean.estimate,
+        low=max(mean.low - below, 0.0),
+        high=min(mean.high + above, 1.0),
+        method=WITH_EXACT,
     )
 
 
