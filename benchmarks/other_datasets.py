@@ -42,12 +42,23 @@ def main() -> None:
     options = parser.parse_args()
     shorter = ["--epochs", str(options.epochs)] if options.epochs else []
     data_dir = settings.data_dir()
+    rows: dict[str, list[dict[str, Any]]] = {}
     with tempfile.TemporaryDirectory() as scratch:
         os.environ["MEDX_OUTPUT_DIR"] = str(Path(scratch) / "outputs")
-        rows = {
-            name: [measure(name, options.recipe, seed, shorter) for seed in options.seeds]
-            for name in prepare(Path(scratch), data_dir)
-        }
+        for dataset in prepare(Path(scratch), data_dir):
+            found = rows[Path(dataset).name] = []
+            for seed in options.seeds:
+                found.append(measure(dataset, options.recipe, seed, shorter))
+                save(options, rows)
+    print_table(
+        (summarise(name, found) for name, found in rows.items()),
+        columns=("dataset", "n test", *METRICS, "chance accuracy", "seconds"),
+        title=f"{options.recipe}, test split, mean ± sd of {many(len(options.seeds), 'seed')}",
+    )
+
+
+def save(options: argparse.Namespace, rows: dict[str, list[dict[str, Any]]]) -> None:
+    """Write what is measured so far."""
     environment = describe_environment()
     write_json(
         options.results,
@@ -56,13 +67,8 @@ def main() -> None:
             + " ".join(map(str, options.seeds)),
             "packages": environment["packages"],
             "python": environment["python"],
-            "datasets": {Path(name).name: row for name, row in rows.items()},
+            "datasets": rows,
         },
-    )
-    print_table(
-        (summarise(Path(name).name, row) for name, row in rows.items()),
-        columns=("dataset", "n test", *METRICS, "chance accuracy", "seconds"),
-        title=f"{options.recipe}, test split, mean ± sd of {many(len(options.seeds), 'seed')}",
     )
 
 
