@@ -50,6 +50,7 @@ TRAINED: dict[str, dict[str, Any]] = {
     "cross-entropy instead of focal loss": {"loss": "cross-entropy"},
     "without balanced batches": {"balanced_sampling": False},
     "20 epochs": {"epochs": 20},
+    "60 epochs": {"epochs": 60},
     "enlarged to 56 px": {"size": 56},
 }
 

@@ -37,6 +37,7 @@ from medx.datasets.manifest import Record
 
 RESULTS = Path(__file__).parent / "results" / "failures.json"
 SHOWN = 20
+COSTLIEST = 5
 FEWEST, EVERY = 5, "every class"
 FIGURES = ("auroc", "accuracy", "balanced_accuracy")
 
@@ -52,7 +53,7 @@ class Answers:
         ids: N.
         target: N labels.
         said: ``(S, N)`` labels.
-        probabilities: Of the first seed: a class → N.
+        probabilities: A class → ``(S, N)``.
         sets: Of the first seed: the classes that each image may be of.
         wrong: ``(S, N)``.
         unsure: ``(S, N)``: the conformal set held more or less than one class.
@@ -69,6 +70,11 @@ class Answers:
     unsure: Flags
     abstained: Flags
     unlike: Flags
+
+    @property
+    def warned(self) -> Flags:
+        """``(S, N)``: any of the three."""
+        return self.unsure | self.abstained | self.unlike
 
 
 def main() -> None:
@@ -97,6 +103,7 @@ def main() -> None:
         "evaluations": [read_figures(folder / "metrics.json") for folder in options.evaluations],
         "agreement": describe_agreement(answers, records),
         "called": describe_answers(answers),
+        "auroc_lost": describe_lost_pairs(answers),
         "warned": describe_warnings(answers),
         "properties": describe_properties(answers, measured),
     }
@@ -127,7 +134,7 @@ def gather_mistakes(
             boxes=records[i].boxes,
             truth=str(answers.target[i]),
             said=str(answers.said[0, i]),
-            probabilities={name: float(p[i]) for name, p in answers.probabilities.items()},
+            probabilities={name: float(p[0, i]) for name, p in answers.probabilities.items()},
             conformal_set=answers.sets[i],
             seeds=f"wrong in {often[i]} of {len(answers.wrong)}",
         )
@@ -160,7 +167,7 @@ def read_answers(paths: list[Path]) -> Answers:
         target=np.array([row["target"] for row in tables[0]]),
         said=np.array([[row["label"] for row in table] for table in tables]),
         probabilities={
-            name.removeprefix("p_"): np.array([float(row[name]) for row in tables[0]])
+            name.removeprefix("p_"): np.array([[float(r[name]) for r in rows] for rows in tables])
             for name in tables[0][0]
             if name.startswith("p_")
         },
@@ -216,13 +223,46 @@ def describe_answers(answers: Answers) -> dict[str, dict[str, float]]:
     return rows
 
 
+def describe_lost_pairs(answers: Answers) -> dict[str, Any] | None:
+    """Return what AUROC lacks of 1, and how much of it single images cost, as a mean over seeds.
+
+    AUROC is the share of pairs of a positive and a negative that are ranked rightly; a tie is
+    half of one. Every lost pair counts for both of its images. None unless there are two classes.
+    """
+    if len(answers.probabilities) != 2:
+        return None
+    positive = list(answers.probabilities)[1]
+    scores, is_positive = answers.probabilities[positive], answers.target == positive
+    high, low = scores[:, is_positive, None], scores[:, None, ~is_positive]
+    lost = ((low > high) + 0.5 * (low == high)).mean(axis=0)
+    cost = np.empty(len(answers.ids))
+    cost[is_positive], cost[~is_positive] = (
+        lost.sum(axis=1) / lost.size,
+        lost.sum(axis=0) / lost.size,
+    )
+    rows = {}
+    for label in np.unique(answers.target):
+        of_label = np.flatnonzero(answers.target == label)
+        costliest = of_label[np.argsort(-cost[of_label], kind="stable")[:COSTLIEST]]
+        rows[str(label)] = [
+            {
+                "id": answers.ids[i],
+                "lost": float(cost[i]),
+                "seeds_unlike": int(answers.unlike[:, i].sum()),
+                "seeds_warned": int(answers.warned[:, i].sum()),
+            }
+            for i in costliest
+        ]
+    return {"whole": float(lost.mean()), "costliest": rows}
+
+
 def describe_warnings(answers: Answers) -> dict[str, dict[str, float]]:
     """Return the share of wrong and of right answers, over seeds, that carried each warning."""
     kinds = {
         "conformal set not single": answers.unsure,
         "abstained": answers.abstained,
         "unlike the training images": answers.unlike,
-        "any of them": answers.unsure | answers.abstained | answers.unlike,
+        "any of them": answers.warned,
     }
     return {
         name: {
@@ -359,6 +399,16 @@ def print_findings(found: dict[str, Any]) -> None:
         ((name, r["wrong"], r["right"]) for name, r in found["warned"].items()),
         columns=("warning", "of wrong answers", "of right answers"),
     )
+    if (pairs := found["auroc_lost"]) is not None:
+        print_table(
+            (
+                (label, r["id"], f"{r['lost']:.4f}", r["seeds_unlike"], r["seeds_warned"])
+                for label, rows in pairs["costliest"].items()
+                for r in rows
+            ),
+            columns=("class", "image", "AUROC lost", "seeds that flag it", "seeds that warn"),
+            title=f"images that cost most of the {pairs['whole']:.4f} that AUROC lacks",
+        )
     for label, rows in found["properties"].items():
         print_table(
             (
