@@ -10,6 +10,7 @@ import numpy.typing as npt
 from scipy.stats import binomtest
 
 from medx.core.bootstrap import Bootstrap
+from medx.core.shares import exact_share
 from medx.core.statistics import percentile_interval
 from medx.core.values import Interval
 
@@ -42,6 +43,9 @@ class Difference:
 def compare_accuracy(first: Bools, second: Bools, how: Bootstrap) -> Difference:
     """Compare shares of right answers: exact McNemar (1947), by patient where they repeat.
 
+    Where every image says the same, every resample does, and the interval is what the exact
+    binomial one leaves to a difference that was not seen.
+
     Args:
         first: Whether the first was right ``(N,)``.
         second: Whether the second was, on the same images.
@@ -53,7 +57,9 @@ def compare_accuracy(first: Bools, second: Bools, how: Bootstrap) -> Difference:
     )
     only_first, only_second = int((gained < 0).sum()), int((gained > 0).sum())
     estimate = float(gained.mean(dtype=np.float64))
-    interval = percentile_interval(estimate, drawn) or _exactly(estimate)
+    interval = percentile_interval(estimate, drawn)
+    if interval is None or gained.min() == gained.max():
+        interval = _unseen(estimate, how, len(gained))
     p_value, method = mcnemar(only_first, only_second), EXACT
     if not how.independent:
         p_value, method = bootstrap_p_value(drawn), f"{BOOTSTRAP} by {how.unit}"
@@ -99,5 +105,13 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return [float(value) for value in adjusted]
 
 
-def _exactly(estimate: float) -> Interval:
-    return Interval(estimate=estimate, low=estimate, high=estimate)
+def _unseen(estimate: float, how: Bootstrap, count: int) -> Interval:
+    units = count if how.independent else len(set(how.groups or ()))
+    other = exact_share(0, units, of=f"{how.unit}s")
+    room = other.high * (1 + abs(estimate))
+    return Interval(
+        estimate=estimate,
+        low=max(estimate - room, -1.0),
+        high=min(estimate + room, 1.0),
+        method=other.method,
+    )

@@ -42,6 +42,19 @@ def test_accuracy_counts_what_each_alone_got_right():
     assert (found.p_value, found.method) == (mcnemar(2, 12), "McNemar, exact")
 
 
+def test_two_that_never_differ_may_still_differ_on_images_not_seen():
+    right = np.random.default_rng(0).random(60) < 0.8
+    alike = compare_accuracy(right, right, QUICK).interval
+    bound = 1 - 0.025 ** (1 / 60)
+    assert (alike.low, alike.high) == (pytest.approx(-bound), pytest.approx(bound))
+    every = compare_accuracy(np.zeros(60, bool), np.ones(60, bool), QUICK).interval
+    assert (every.low, every.high) == (pytest.approx(1 - 2 * bound), 1.0)
+    patients = [f"p{i // 10}" for i in range(60)]
+    fewer = compare_accuracy(right, right, Bootstrap(groups=patients, resamples=300)).interval
+    assert fewer.high == pytest.approx(1 - 0.025 ** (1 / 6))
+    assert fewer.method == "exact binomial of patients"
+
+
 def test_repeated_patients_are_resampled_whole():
     rng = np.random.default_rng(1)
     first, second = rng.random(30) < 0.6, rng.random(30) < 0.8
