@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any
 
+from classify.backbone_names import timm_name
 from classify.setting_checks import check_choice, check_integer, check_number
 from classify.trust.operating_rules import parse_decision, parse_rule
 
@@ -34,7 +35,7 @@ class TrainConfig:
         recipe_reason: Why it was taken when nobody named one.
         dataset: Name or folder; None takes ``medx.datasets.catalog.default_dataset``.
         limit: Use only the first N records of train and of val.
-        model: ``compact-cnn`` or any timm name.
+        model: ``compact-cnn`` or any timm name; names of torchvision become those of timm.
         pretrained: Start a timm model from its published weights; ``compact-cnn`` has none.
         weights: A ``.safetensors`` file to start a timm model from instead.
         size: Side of the square input in pixels; None takes the native size up to 64 for
@@ -168,6 +169,7 @@ class TrainConfig:
         for name, known in _CHOICES.items():
             check_choice(self, name, known)
         object.__setattr__(self, "operating_point", str(parse_rule(self.operating_point)))
+        object.__setattr__(self, "model", timm_name(str(self.model)))
         for name in ("pretrained", "balanced_sampling", "horizontal_flip", "compile"):
             _check_flag(self, name)
         if self.augmentation is not None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from classify.backbone_names import timm_name
 from classify.config import COMPACT_CNN, DEFAULT_RECIPE, TrainConfig
 from classify.data import native_size
 from classify.model import SMALL_INPUT, check_model_name
@@ -46,7 +47,7 @@ def choose_recipe(dataset: Dataset, wanted: Mapping[str, Any]) -> TrainConfig:
 
 def _what_it_lacks(recipe: Recipe, wanted: Mapping[str, Any]) -> str | None:
     """Return why a recipe that starts from published weights cannot be used, or None."""
-    model = str(wanted.get("model") or recipe.model)
+    model = timm_name(str(wanted.get("model") or recipe.model))
     if model == COMPACT_CNN or not wanted.get("pretrained", True):
         return "training is to start from scratch"
     check_model_name(model)
