@@ -16,7 +16,6 @@ from classify.predict import load_classifier
 from classify.results import EvaluationResult, TrainResult
 from classify.runs import dataset_key
 from classify.training.train import train
-from medx.case.neighbours import relatives_of
 from medx.case.report_stream import NeighbourReader, sample_input, stream_items
 from medx.case.workbench import Workbench
 from medx.core.console import note
@@ -184,7 +183,6 @@ def _write_reports(
         train_dir=train_dir,
         classifier=load_classifier(train_dir, device=config.device),
         gallery=gallery,
-        relatives=relatives_of(gallery),
         chosen=chosen,
         strategy=strategies[0],
         data_dir=config.data_dir,

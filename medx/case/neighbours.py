@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from medx.case.cases import Case
 from medx.core.console import warn
 from medx.core.content_hash import content_hash
 from medx.core.values import Hit
 from retrieval.gallery import Gallery
 from retrieval.index.gallery_index import GalleryIndex
-from retrieval.index.related import Relatives, related_ids
+from retrieval.index.related import related_ids
 from retrieval.search.queries import id_search, image_search
 
 #: Neighbours come from here, so that no image is explained by another of its own split.
@@ -21,30 +19,10 @@ GALLERY_SPLIT = "train"
 NEIGHBOURS = 5
 
 
-def add_neighbours(
-    cases: Sequence[Case], gallery: Gallery, *, known: Relatives | None = None
-) -> list[Case]:
-    """Return the cases with the most similar images of the gallery's train split.
-
-    Args:
-        cases: What to search for.
-        gallery: Where to.
-        known: ``relatives_of`` the gallery, where they are at hand.
-    """
-    known = known or relatives_of(gallery)
-    return [
-        replace(
-            case,
-            neighbours=find_neighbours(gallery, case, known=known),
-            index=describe_index(gallery.index),
-        )
-        for case in cases
-    ]
-
-
-def relatives_of(gallery: Gallery) -> Relatives:
-    """Return which of a gallery's images belong together; it serves any number of cases."""
-    return Relatives(gallery.index.items, np.arange(len(gallery.index.items)))
+def add_neighbours(cases: Sequence[Case], gallery: Gallery) -> list[Case]:
+    """Return the cases with the most similar images of the gallery's train split."""
+    index = describe_index(gallery.index)
+    return [replace(case, neighbours=find_neighbours(gallery, case), index=index) for case in cases]
 
 
 def describe_index(index: GalleryIndex) -> str:
@@ -52,9 +30,7 @@ def describe_index(index: GalleryIndex) -> str:
     return f"{index.name} ({index.description.encoder})"
 
 
-def find_neighbours(
-    gallery: Gallery, case: Case, *, top_k: int = NEIGHBOURS, known: Relatives | None = None
-) -> list[Hit]:
+def find_neighbours(gallery: Gallery, case: Case, *, top_k: int = NEIGHBOURS) -> list[Hit]:
     """Return the most similar images of the gallery's train split, at most ``top_k``.
 
     The image itself, images of the very same pixels and images of the same patient are left out:
@@ -66,7 +42,7 @@ def find_neighbours(
     # In an index of several datasets the id may be another image's.
     indexed = in_index and index.items.item(index.items.row(case.id)).content_hash == digest
     record_id = case.id if indexed else None
-    excluded = related_ids(index, digest=digest, record_id=record_id, known=known)
+    excluded = related_ids(index, digest=digest, record_id=record_id)
     if case.id in index.items and case.id not in excluded:
         excluded.append(case.id)  # another image of that name; two of one id would be confusing
     available = index.description.splits.get(GALLERY_SPLIT, 0) - len(excluded)

@@ -55,7 +55,7 @@ def stream_items(inputs: Iterable[ReportInput], bench: Workbench) -> Iterator[Re
             if no_map and not maps:
                 note(f"no heat-maps: {no_map}")
             maps += bool(no_map)
-            yield from report_items(add_neighbours(cases, bench.gallery, known=bench.relatives))
+            yield from report_items(add_neighbours(cases, bench.gallery))
     if several:
         note(f"{many(several, 'file')} held several images; the first of each was reported on")
 

@@ -15,7 +15,7 @@ from medx.case.cases import Case
 from medx.case.evidence import evidence_of, heatmap_fact, report_items
 from medx.case.heatmaps import draw_heatmaps
 from medx.case.input import named_image
-from medx.case.neighbours import add_neighbours, relatives_of
+from medx.case.neighbours import add_neighbours
 from medx.case.predicting import ensure_classifier, predict_images
 from medx.case.results import CaseResult, NoReport, Withheld
 from medx.case.study import Study
@@ -37,7 +37,7 @@ from reportgen.strategies.base import Strategy
 from reportgen.strategies.load import load_strategy
 from retrieval.gallery import Gallery, open_gallery
 from retrieval.index.items import Item
-from retrieval.index.related import Relatives
+from retrieval.index.related import copies_of
 from retrieval.place import check_gallery
 from retrieval.search.pictures import read_images
 
@@ -51,7 +51,6 @@ class Workbench:
         train_dir: The classifier's run.
         classifier: The one of that run.
         gallery: Where similar cases are searched.
-        relatives: Which of the gallery's images belong together.
         chosen: What writes the report.
         strategy: What it is asked for.
         data_dir: Where ``.npz`` datasets are searched first.
@@ -61,7 +60,6 @@ class Workbench:
     train_dir: Path
     classifier: Classifier
     gallery: Gallery
-    relatives: Relatives
     chosen: ChosenEngine
     strategy: Strategy
     data_dir: Path | None = None
@@ -100,27 +98,25 @@ class Workbench:
         with clock.timing("reading"):
             record, read = named_image(image, name)
         with clock.timing("prediction"):
-            case = self._predict(record, read)
+            case, copies = self._predict(record, read)
         with clock.timing("heat-map"):
             (case,), no_map = draw_heatmaps(self.classifier, [case])
         with clock.timing("similar cases"):
-            (case,) = add_neighbours([case], self.gallery, known=self.relatives)
+            (case,) = add_neighbours([case], self.gallery)
             pictures = self._pictures(case)
         with clock.timing("report"):
             report, withheld = self._report(case)
-        result = self._result(case, no_map, report, withheld, clock.seconds)
+        warnings = warnings_of(case, report, withheld, copies)
+        result = self._result(case, no_map, report, withheld, warnings, clock.seconds)
         return Study(result=result, pixels=case.pixels, heatmap=case.heatmap, pictures=pictures)
 
-    def _predict(self, record: Record, image: Image) -> Case:
+    def _predict(self, record: Record, image: Image) -> tuple[Case, list[Item]]:
+        """Return a case with its prediction, and what the archive holds of its very pixels."""
         (case,) = predict_images(self.classifier, self.dataset, [(record, image)], from_file=True)
-        index = self.gallery.index.description
-        drawn = any(index.origin(item.dataset).synthetic for item in self._copies(case))
-        return replace(case, synthetic=drawn)
-
-    def _copies(self, case: Case) -> list[Item]:
-        """Return what the archive holds of these very pixels."""
-        items = self.gallery.index.items
-        return [items.item(row) for row in self.relatives.copies(content_hash(case.pixels))]
+        index = self.gallery.index
+        copies = copies_of(index, content_hash(case.pixels))
+        drawn = any(index.description.origin(item.dataset).synthetic for item in copies)
+        return replace(case, synthetic=drawn), copies
 
     def _pictures(self, case: Case) -> dict[str, Pixels]:
         found: dict[str, Pixels] = {}
@@ -151,6 +147,7 @@ class Workbench:
         no_map: str | None,
         report: Report | None,
         withheld: Withheld | None,
+        warnings: list[str],
         seconds: dict[str, float],
     ) -> CaseResult:
         fact = heatmap_fact(case.heatmap)
@@ -171,7 +168,7 @@ class Workbench:
             neighbours=case.neighbours,
             report=report,
             withheld=withheld,
-            warnings=warnings_of(case, report, withheld, self._copies(case)),
+            warnings=warnings,
             provenance=self._provenance(case, report),
             seconds={name: round(value, 3) for name, value in seconds.items()},
             created=now(),
@@ -234,7 +231,6 @@ def open_workbench(
         train_dir=train_dir,
         classifier=classifier,
         gallery=gallery,
-        relatives=relatives_of(gallery),
         chosen=chosen,
         strategy=strategy,
         data_dir=data_dir,

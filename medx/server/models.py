@@ -20,6 +20,7 @@ from medx.core.pictures import encode
 from medx.core.values import Prediction
 from medx.datasets.manifest import Dataset
 from medx.server.batching import MicroBatcher
+from medx.server.choices import choose_samples, list_values
 from medx.server.config import ServeConfig
 from medx.server.monitoring import Monitor
 from medx.server.uploads import UPLOAD
@@ -54,6 +55,8 @@ class _CaseAsked:
 class Models:
     """Predicts and searches in batches; heat-maps and reports one at a time.
 
+    What the page offers of the archive, ``samples`` and ``values``, is looked up once.
+
     Args:
         bench: Everything loaded.
         config: Sizes and limits.
@@ -66,6 +69,8 @@ class Models:
     ) -> None:
         self.bench, self.config, self._monitor = bench, config, monitor
         self._workers = workers
+        index = bench.gallery.index
+        self.samples, self.values = choose_samples(index), list_values(index.items)
         self._opened: dict[str, Dataset] = {}
         # Drawing a heat-map hooks into the network: each thread that does has one of its own.
         self._explainer, self._reader = (
@@ -129,11 +134,11 @@ class Models:
             UnknownNameError: When the index holds no such image.
             DataUnavailableError: When its file is gone, or another one.
         """
-        if item_id not in self.bench.gallery.index.items:  # near ids are costly to find
-            raise UnknownNameError("id", item_id, [])
         return await self._workers.run(self._picture, item_id, longest)
 
     def _picture(self, item_id: str, longest: int) -> bytes:
+        if item_id not in self.bench.gallery.index.items:  # near ids are costly to find
+            raise UnknownNameError("id", item_id, [])
         try:
             (pixels,) = read_images(
                 self.bench.gallery.index,

@@ -200,6 +200,26 @@ class GalleryIndex:
         del rows, kind
         return None
 
+    def count(
+        self, split: str = "all", where: str | None = None, *, among: Collection[str] | None = None
+    ) -> int:
+        """Return how many rows a search looks among.
+
+        Args:
+            split: Only rows of this split, or ``all``.
+            where: Only rows that fulfil this filter on the columns of the items.
+            among: Count the rows of these ids alone.
+
+        Raises:
+            InputError: When ``where`` cannot be read.
+            UnknownSplitError: When no row is in ``split``.
+        """
+        mask = self._mask(split, where)
+        if among is not None:
+            rows = self.items.rows_of(among)
+            return len(rows) if mask is None else int(mask[rows].sum())
+        return len(self) if mask is None else int(mask.sum())
+
     def search(
         self,
         embeddings: Embeddings,

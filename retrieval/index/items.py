@@ -102,6 +102,11 @@ class Items:
             repeated = Counter(self.column("id")).most_common(1)[0][0]
             raise ValueError(f"ids must be unique, got {repeated!r} more than once")
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of all columns; filters may name these."""
+        return tuple(self.table.column_names)
+
     def array(self, name: str) -> pa.ChunkedArray:
         """Return one column as Arrow holds it, in row order."""
         return self.table.column(name)
@@ -130,8 +135,13 @@ class Items:
 
     def rows_where(self, name: str, value: str) -> npt.NDArray[np.int64]:
         """Return the rows whose column ``name`` equals ``value``."""
-        equal = pc.fill_null(pc.equal(self.array(name), value), False)
-        return np.flatnonzero(equal.to_numpy())
+        equal = pc.indices_nonzero(pc.equal(self.array(name), value))
+        return np.asarray(equal.to_numpy(), np.int64)
+
+    def distinct(self, name: str, most: int) -> list[str] | None:
+        """Return the values that a column holds, in order; None for more than ``most``."""
+        values = self.array(name).unique().drop_null()
+        return sorted(values.to_pylist()) if len(values) <= most else None
 
     def mask_where(self, text: str) -> npt.NDArray[np.bool_]:
         """Return which rows fulfil a filter such as ``label = 'pneumonia'``.
@@ -139,7 +149,7 @@ class Items:
         Raises:
             InputError: When it cannot be read or names another column.
         """
-        return parse_where(text, self.table.column_names).mask(self.table)
+        return parse_where(text, self.columns).mask(self.table)
 
     @cached_property
     def splits(self) -> dict[str, int]:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from retrieval.index.gallery_index import GalleryIndex
-from retrieval.index.items import Items
+from retrieval.index.items import Item, Items
 
 Rows = npt.NDArray[np.int64]
 
@@ -39,7 +39,6 @@ def related_ids(
     *,
     digest: str | None = None,
     record_id: str | None = None,
-    known: Relatives | None = None,
 ) -> list[str]:
     """Return the ids of images with the same pixels or of the same group, in row order.
 
@@ -49,18 +48,30 @@ def related_ids(
         index: The gallery.
         digest: ``content_hash`` of decoded pixels.
         record_id: An id; it is among the answers itself. One that is not indexed has no relatives.
-        known: The relatives of all rows, where many are asked for.
     """
     items = index.items
-    known = known or Relatives(items, np.arange(len(items)))
-    related = set(items.rows_of([record_id] if record_id else []))
-    hashes = {digest, *(items.item(row).content_hash for row in related)}
-    related.update(*(known.copies(name) for name in hashes))
-    groups = {items.item(row).group for row in related}
-    related.update(*(known.group(name) for name in groups))
-    rows = sorted(related)
+    related = items.rows_of([record_id] if record_id else [])
+    hashes = {digest, *(item.content_hash for item in _items_at(items, related))}
+    related = _with(items, "content_hash", hashes, related)
+    groups = {item.group for item in _items_at(items, related)}
+    related = _with(items, "group", groups, related)
+    return [item.id for item in _items_at(items, related)]
+
+
+def copies_of(index: GalleryIndex, digest: str) -> list[Item]:
+    """Return the indexed images with these very pixels, in row order."""
+    return _items_at(index.items, index.items.rows_where("content_hash", digest).tolist())
+
+
+def _with(items: Items, column: str, values: set[str | None], rows: Sequence[int]) -> list[int]:
+    """Return some rows and those that hold one of the values, in order; empty ones count not."""
+    more = [items.rows_where(column, value).tolist() for value in values if value]
+    return sorted(set(rows).union(*more))
+
+
+def _items_at(items: Items, rows: Sequence[int]) -> list[Item]:
     items.remember(np.array(rows, np.int64))
-    return [items.item(row).id for row in rows]
+    return [items.item(row) for row in rows]
 
 
 def _positions(column: Sequence[str | None], rows: Rows) -> dict[str | None, list[int]]:

@@ -119,6 +119,10 @@ class Collection:
         found = self._query(filter=expression, output_fields=["count(*)"])
         return int(found[0]["count(*)"])
 
+    def some(self, expression: str, fields: Sequence[str], limit: int) -> list[dict[str, Any]]:
+        """Return up to ``limit`` rows that fulfil an expression, whichever come first."""
+        return self._query(filter=expression, output_fields=[PLACE, *fields], limit=limit)
+
     def pages(
         self, expression: str, fields: Sequence[str], begin: int, end: int
     ) -> Iterator[list[dict[str, Any]]]:

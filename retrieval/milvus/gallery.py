@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from medx.core.console import note, warn
-from medx.core.errors import InputError, UnknownNameError
+from medx.core.errors import InputError, UnknownSplitError
 from medx.core.values import Hit
 from retrieval.encoders.base import Embeddings
 from retrieval.index.description import IndexDescription
@@ -77,6 +77,21 @@ class MilvusGallery(GalleryIndex):
         changes = {"count": len(part), "splits": items.splits}
         return MilvusGallery(self.description.model_copy(update=changes), part, items)
 
+    def count(
+        self,
+        split: str = "all",
+        where: str | None = None,
+        *,
+        among: SizedCollection[str] | None = None,
+    ) -> int:
+        """Return how many rows a search looks among; the server counts. See ``GalleryIndex``."""
+        chosen = self._expression(split, where)
+        if among is not None:
+            return len(self.part.with_ids(among, chosen))
+        if where is None and split != "all":
+            return self.description.splits[split]
+        return self.part.count(chosen)
+
     def search(
         self,
         embeddings: Embeddings,
@@ -106,7 +121,7 @@ class MilvusGallery(GalleryIndex):
         chosen = self._expression(split, where)
         banned = self._banned(exclude_ids)
         most = max((len(rows) for rows in banned), default=0)
-        available = self.part.count(chosen)
+        available = self.count(split, where)
         if top_k > available - most:
             left_out = (len(self.part.with_ids(ids, chosen)) for ids in exclude_ids or ())
             self.check_top_k(top_k, available - max(left_out, default=0), split, where)
@@ -156,15 +171,12 @@ class MilvusGallery(GalleryIndex):
         """Return the expression for what a search is narrowed to, empty for nothing."""
         parts = []
         if split != "all":
+            if split not in self.description.splits:
+                raise UnknownSplitError("the index", split, self.description.splits)
             parts.append(f"split == {literal(split)}")
-            if not self.part.count(parts[0]):
-                raise UnknownNameError("split of the index", split, [*self._splits(), "all"])
         if where is not None:
             parts.append(print_filter(parse_where(where, self.items.columns).expression))
         return " and ".join(parts)
-
-    def _splits(self) -> dict[str, int]:
-        return self.items.splits if self.items.fetched else self.description.splits
 
     def _banned(self, exclude_ids: Sequence[SizedCollection[str]] | None) -> list[list[int]]:
         if not exclude_ids:

@@ -14,14 +14,17 @@ import pyarrow as pa
 from medx.core.errors import InputError, UnknownNameError
 from retrieval.index.items import Item, Items
 from retrieval.index.where import parse_where
-from retrieval.milvus.filters import ABSENT, TEXT_COLUMNS, print_filter
+from retrieval.index.where_expression import Compare, In, IsNull
+from retrieval.milvus.filters import ABSENT, JSON_COLUMN, TEXT_COLUMNS, json_key, print_filter
 from retrieval.milvus.part import Part, places_of
 from retrieval.milvus.rows import ITEM_FIELDS, to_items
 
 #: Images of which all are fetched to name near ids.
 FEW = 10_000
-#: Single rows that are remembered.
+#: Single rows, and ids, that are remembered.
 MOST_REMEMBERED = 100_000
+#: Rows that are fetched at a time to see which values a column holds.
+LOOKED_AT = 1_000
 
 
 class MilvusItems(Items):
@@ -38,10 +41,10 @@ class MilvusItems(Items):
 
         Args:
             part: Which they are.
-            columns: All that is known of an image; filters may name these.
+            columns: All that is known of an image.
             within: Items that hold these, should they be fetched already.
         """
-        self.columns = tuple(columns)
+        self._columns = tuple(columns)
         self._part = part
         self._within = within
         self._remembered: dict[int, Item] = {}
@@ -50,6 +53,11 @@ class MilvusItems(Items):
 
     def __len__(self) -> int:
         return len(self._part)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All that is known of an image."""
+        return self._columns
 
     @property
     def fetched(self) -> bool:
@@ -91,6 +99,37 @@ class MilvusItems(Items):
         """Return where some rows stand in the collection."""
         return self._part.numbering.places(rows)
 
+    def distinct(self, name: str, most: int) -> list[str] | None:
+        """Return the values that a column holds, in order; None for more than ``most``.
+
+        The server is asked for rows with other values than those found, until it has none.
+        """
+        if self.fetched or name in self._arrays or self._part.scope is None:
+            return super().distinct(name, most)
+        found: set[str] = set()
+        while len(found) <= most:
+            fresh = self._values_beside(name, found)
+            if fresh <= found:
+                return sorted(found)
+            found |= fresh
+        return None
+
+    def _values_beside(self, name: str, known: set[str]) -> set[str]:
+        """Return some values of a column that are not known; empty where there is no other."""
+        other = In(name, tuple(known), negated=True) if known else IsNull(name, negated=True)
+        field = name if name in TEXT_COLUMNS else JSON_COLUMN
+        chosen = self._part.within(print_filter(other))
+        rows = self._part.collection.some(chosen, [field], LOOKED_AT)
+        return {row[name] if field == name else row[field][json_key(name)] for row in rows}
+
+    def rows_where(self, name: str, value: str) -> npt.NDArray[np.int64]:
+        """Return the rows whose column ``name`` equals ``value``."""
+        if self.fetched or name in self._arrays:
+            return super().rows_where(name, value)
+        chosen = print_filter(Compare(name, "=", value))
+        places = [places_of(page) for page in self._part.pages(chosen, [])]
+        return np.sort(self.rows_at(np.concatenate([np.empty(0, np.int64), *places])))
+
     def mask_where(self, text: str) -> npt.NDArray[np.bool_]:
         """Return which rows fulfil a filter such as ``label = 'pneumonia'``.
 
@@ -130,12 +169,15 @@ class MilvusItems(Items):
         names = list(ids)
         if self.fetched or "id" in self._arrays:
             return super().rows_of(names)
-        strange = [name for name in names if name not in self._rows_by_id]
+        remembered = self._rows_by_id
+        known = {name: remembered[name] for name in names if name in remembered}
+        strange = [name for name in names if name not in known]
         if strange:
-            known = self._part.with_ids(strange)
-            self._rows_by_id |= {name: known.get(name, -1) for name in strange}
-        rows_by_id = (self._rows_by_id[name] for name in names)
-        return [row for row in rows_by_id if row >= 0]
+            found = self._part.with_ids(strange)
+            fresh = {name: found.get(name, -1) for name in strange}
+            known |= fresh
+            self._remember_ids(fresh)
+        return [row for row in map(known.__getitem__, names) if row >= 0]
 
     def remember(self, rows: npt.NDArray[np.int64]) -> None:
         """Fetch some rows at once, for ``item`` to return them."""
@@ -149,7 +191,14 @@ class MilvusItems(Items):
         found = self._part.collection.at_places(places, ITEM_FIELDS)
         items = to_items(found, self.columns)
         numbers = self.rows_at(places_of(found))
-        self._remembered |= {int(row): items.item(i) for i, row in enumerate(numbers)}
+        fresh = {int(row): items.item(i) for i, row in enumerate(numbers)}
+        self._remembered |= fresh
+        self._remember_ids({item.id: row for row, item in fresh.items()})
+
+    def _remember_ids(self, fresh: dict[str, int]) -> None:
+        if len(self._rows_by_id) > MOST_REMEMBERED:
+            self._rows_by_id = {}
+        self._rows_by_id |= fresh
 
     def item(self, row: int) -> Item:
         """Return one row.

@@ -16,7 +16,6 @@ from medx.core.settings import DISCLAIMER
 from medx.core.values import Value
 from retrieval.config import SearchConfig
 from retrieval.gallery import Gallery
-from retrieval.search.candidates import count_searched
 from retrieval.search.file_names import shown_query, shown_text
 from retrieval.search.parts import ReadQuery, read_query
 from retrieval.search.query import Query
@@ -80,7 +79,9 @@ def answer_queries(
         InputError: When ``where`` cannot be read.
         UnknownNameError: When no image is in the split.
     """
-    count_searched(gallery.index, config)  # a wrong filter is no fault of any single query
+    gallery.index.count(
+        config.split, config.where
+    )  # a wrong filter is no fault of any single query
     left = iter(asked)
     while batch := list(islice(left, BATCH)):
         yield _answer(gallery, batch, parse, config)

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from medx.core.errors import InputError, UnknownSplitError
+from medx.core.errors import InputError
 from medx.core.values import Hit
 from retrieval.config import SearchConfig
 from retrieval.encoders.base import Embeddings
@@ -39,7 +39,7 @@ def find_hits(
     """
     excluded = [[*dict.fromkeys([*query.read.own_ids, *exclude_ids])] for query in queries]
     enough = config.top_k + max(map(len, excluded), default=0)
-    if _is_plain(config) and enough <= count_searched(index, config):
+    if _is_plain(config) and enough <= index.count(config.split, config.where):
         embeddings = np.stack([query.embedding for query in queries])
         found = _search(index, embeddings, config.top_k, config, excluded)
         return [(index.hits(found, number), []) for number in range(len(queries))]
@@ -61,23 +61,6 @@ def searched_rows(index: GalleryIndex, config: SearchConfig) -> npt.NDArray[np.i
     return np.intersect1d(rows, index.items.split_rows(config.split), assume_unique=True)
 
 
-def count_searched(index: GalleryIndex, config: SearchConfig) -> int:
-    """Return how many rows a search looks among; nothing is read that can be known without.
-
-    Raises:
-        InputError: When ``where`` cannot be read.
-        UnknownSplitError: When no row is in the split.
-    """
-    splits = index.description.splits
-    if config.where is not None:
-        return len(searched_rows(index, config))
-    if config.split == "all":
-        return len(index)
-    if config.split not in splits:
-        raise UnknownSplitError("the index", config.split, splits)
-    return splits[config.split]
-
-
 def _is_plain(config: SearchConfig) -> bool:
     narrowing = (config.where, config.min_similarity, config.dedup_above)
     return not (config.dedup or config.diversity) and all(value is None for value in narrowing)
@@ -86,7 +69,8 @@ def _is_plain(config: SearchConfig) -> bool:
 def _find(
     index: GalleryIndex, query: EmbeddedQuery, config: SearchConfig, excluded: list[str]
 ) -> tuple[list[Hit], list[LeftOut]]:
-    available = count_searched(index, config) - _count_excluded(index, config, excluded)
+    available = index.count(config.split, config.where)
+    available -= index.count(config.split, config.where, among=excluded)
     if available == 0:
         where = f" where {config.where}" if config.where is not None else ""
         split = f" of split {config.split}" if config.split != "all" else ""
@@ -118,15 +102,6 @@ def _find(
     return index.hits(kept), left_out
 
 
-def _count_excluded(index: GalleryIndex, config: SearchConfig, excluded: list[str]) -> int:
-    rows = index.items.rows_of(excluded)
-    if config.where is not None:
-        return int(np.isin(rows, searched_rows(index, config)).sum())
-    if config.split == "all":
-        return len(rows)
-    return sum(index.items.item(row).split == config.split for row in rows)
-
-
 def _drops(config: SearchConfig) -> bool:
     return config.dedup or config.dedup_above is not None
 
@@ -147,6 +122,7 @@ def _search(
 
 def _candidates(index: GalleryIndex, found: Neighbours, count: int) -> Candidates:
     rows = found.rows[0, :count]
+    index.items.remember(rows)
     items = [index.items.item(int(row)) for row in rows]
     return Candidates(
         ids=[item.id for item in items],

@@ -6,15 +6,13 @@ from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from medx.core.values import Hit
 from retrieval.config import SearchConfig
 from retrieval.encoders.base import Encoder, UnknownWords
 from retrieval.index.gallery_index import GalleryIndex
-from retrieval.index.related import Relatives, related_ids
+from retrieval.index.related import related_ids
 from retrieval.prompts import templates_for
-from retrieval.search.candidates import count_searched, find_hits, searched_rows
+from retrieval.search.candidates import find_hits, searched_rows
 from retrieval.search.parts import EmbeddedQuery, Part, ReadQuery, embed_queries, read_query
 from retrieval.search.query import Query
 from retrieval.search.results import LeftOut, SearchResult, Vote
@@ -85,14 +83,13 @@ def search_read(
     """Answer queries that were read; they are embedded together. See ``search``."""
     embedded = embed_queries(index, encoder, queries)
     found = find_hits(index, embedded, config, exclude_ids)
-    searched = count_searched(index, config)
+    searched = index.count(config.split, config.where)
     prevalence = _prevalence(index, config) if config.vote else None
-    relatives = Relatives(index.items, np.arange(len(index))) if config.vote else None
     answers = []
     for query, (hits, left_out) in zip(embedded, found, strict=True):
         vote = None
-        if relatives is not None:
-            own = _related(index, query.read, relatives)
+        if config.vote:
+            own = _related(index, query.read)
             vote = count_vote(hits, not_counted=own, prevalence=prevalence)
         reason = encoder().reason if any(p.needs_encoder for p in query.read.parts) else ""
         one = Found(hits=hits, left_out=left_out, searched=searched, vote=vote)
@@ -101,7 +98,7 @@ def search_read(
     return answers
 
 
-def _related(index: GalleryIndex, query: ReadQuery, known: Relatives) -> list[str]:
+def _related(index: GalleryIndex, query: ReadQuery) -> list[str]:
     """Return the indexed images with the pixels of a query's images, or of their groups."""
     found = {
         name
@@ -111,7 +108,6 @@ def _related(index: GalleryIndex, query: ReadQuery, known: Relatives) -> list[st
             index,
             digest=part.digest,
             record_id=part.term.value if part.row is not None else None,
-            known=known,
         )
     }
     return sorted(found)

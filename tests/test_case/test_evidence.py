@@ -10,7 +10,7 @@ from medx.case.evidence import report_items
 from medx.case.heatmaps import draw_heatmaps
 from medx.case.input import named_image
 from medx.case.names import name_images
-from medx.case.neighbours import add_neighbours, relatives_of
+from medx.case.neighbours import add_neighbours
 from medx.case.predicting import ensure_classifier, predict_images
 from medx.case.report_input import ReportInput, find_inputs
 from medx.case.report_stream import stream_items
@@ -99,14 +99,6 @@ def test_without_grad_cam_there_is_a_note_instead(bench, monkeypatch, capfd):
     (item,) = stream_items([given], bench)
     assert item.heatmap is None
     assert "no heat-maps: 'explain' needs packages" in capfd.readouterr().err
-
-
-def test_relatives_at_hand_change_nothing(predict, gallery):
-    cases = predict(limit=3)
-    known = relatives_of(gallery)
-    assert [c.neighbours for c in add_neighbours(cases, gallery, known=known)] == [
-        c.neighbours for c in add_neighbours(cases, gallery)
-    ]
 
 
 def test_names_of_files_name_no_patient_and_differ(tmp_path):

@@ -125,18 +125,28 @@ def test_a_gallery_of_milvus_answers_what_a_folder_does(
     bench = open_bench(ServeConfig(**settings | {"index": name} | place))
     asked = {"text": "pneumonia", "split": "train", "where": "label = 'pneumonia'"}
     with serving(bench) as other:
+        item = client.get("/samples/1/image").content
         for ask in (
-            lambda one: one.post("/search/text", json=asked).json()["hits"],
+            lambda one: one.post("/search/text", json=asked).json(),
+            lambda one: one.post("/search/text", json=asked | {"split": "none"}).json()["error"],
+            lambda one: one.get("/metadata").json()["columns"],
+            lambda one: one.get("/samples/1/image").content == item,
+            lambda one: one.get("/items/nobody/image").json()["error"],
             lambda one: one.post("/case", **sent(content)).json()["case"]["neighbours"],
             lambda one: one.get("/samples").json(),
             lambda one: one.get("/search/values").json(),
         ):
             assert same_hits(ask(other)) == same_hits(ask(client))
+    assert not bench.gallery.index.items.fetched
 
 
 def same_hits(found):
     """Leave out what differs in the last place."""
-    return [hit["id"] for hit in found] if isinstance(found, list) else found
+    if isinstance(found, dict) and "hits" in found:
+        return [found["searched"], *same_hits(found["hits"])]
+    if isinstance(found, list) and isinstance(found[0], dict):
+        return [hit["id"] for hit in found]
+    return found
 
 
 def test_explain_is_the_workbenchs_own(client, warm_bench, content, film):

@@ -9,14 +9,10 @@ from pydantic import Field
 
 from medx.core.errors import UnknownNameError
 from medx.core.values import Value
+from medx.server.choices import SAMPLES
 from medx.server.routes.common import PNG, PROBLEMS, described, server_of
-from medx.server.samples import SAMPLES, choose_samples
-from retrieval.index.items import Items
 
 router = APIRouter(tags=["retrieve"], responses=PROBLEMS)
-
-#: Columns that are worth a list to choose from, and the longest such list.
-LISTED, MOST_VALUES = ("label", "split", "source", "dataset"), 100
 
 #: Longest side of a sample; larger images are made smaller.
 LARGEST_SAMPLE = 4096
@@ -49,11 +45,10 @@ class ColumnValues(Value):
 @router.get("/samples")
 async def samples(request: Request) -> Samples:
     """List a few images of the archive's train split, without their labels."""
-    index = server_of(request).models.bench.gallery.index
-    found = await server_of(request).workers.run(choose_samples, index.items)
+    models = server_of(request).models
     return Samples(
-        synthetic=index.description.synthetic,
-        addresses=[f"/samples/{number}/image" for number in range(1, len(found) + 1)],
+        synthetic=models.bench.gallery.index.description.synthetic,
+        addresses=[f"/samples/{n}/image" for n in range(1, len(models.samples) + 1)],
     )
 
 
@@ -62,27 +57,14 @@ async def sample_image(
     request: Request, number: Annotated[int, Path(ge=1, le=SAMPLES)]
 ) -> Response:
     """Return a sample as PNG."""
-    server = server_of(request)
-    models = server.models
-    found = await server.workers.run(choose_samples, models.bench.gallery.index.items)
-    if number > len(found):
+    models = server_of(request).models
+    if number > len(models.samples):
         raise UnknownNameError("sample", str(number), [])
-    content = await models.picture(found[number - 1], LARGEST_SAMPLE)
+    content = await models.picture(models.samples[number - 1], LARGEST_SAMPLE)
     return Response(content, media_type="image/png")
 
 
 @router.get("/search/values")
 async def search_values(request: Request) -> ColumnValues:
     """List what the archive's columns hold, where that is few values."""
-    server = server_of(request)
-    items = server.models.bench.gallery.index.items
-    return ColumnValues(values=await server.workers.run(_values, items))
-
-
-def _values(items: Items) -> dict[str, list[str]]:
-    found = {}
-    for name in LISTED:
-        held = items.table.column(name).unique().drop_null().to_pylist()
-        if 1 < len(held) <= MOST_VALUES:
-            found[name] = sorted(held)
-    return found
+    return ColumnValues(values=server_of(request).models.values)

@@ -116,7 +116,7 @@ def _metadata(bench: Workbench) -> Metadata:
         index=index.name,
         images=len(index),
         encoder=str(index.description.encoder),
-        columns=index.items.table.column_names,
+        columns=list(index.items.columns),
         splits=sorted(index.description.splits),
         engine=bench.chosen.engine.name,
         engine_reason=bench.chosen.reason,

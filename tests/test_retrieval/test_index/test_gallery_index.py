@@ -160,6 +160,18 @@ def test_unknown_split_is_an_error(shelf):
     assert "did you mean 'test'" in raised.value.hint
 
 
+def test_rows_are_counted_as_a_search_looks_among_them(shelf):
+    index = shelf.keep(make_index(9))
+    assert (index.count(), index.count("val")) == (9, 3)
+    assert index.count(where="id in ('i1', 'i2', 'i4')") == 3
+    assert index.count("val", "id in ('i1', 'i2', 'i4')") == 2
+    assert index.count(among=["i1", "gone"]) == 1
+    assert index.count("val", "id != 'i4'", among=["i1", "i2", "i4"]) == 1
+    assert index.subset(np.array([1, 2, 7])).count("val") == 2
+    with pytest.raises(UnknownNameError, match="unknown split of the index 'tset'"):
+        index.count("tset")
+
+
 def test_caller_mistakes_are_value_errors(shelf):
     index = shelf.keep(make_index(9))
     with pytest.raises(ValueError, match="top_k must be >= 1, got 0"):

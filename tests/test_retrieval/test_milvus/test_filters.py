@@ -9,6 +9,7 @@ from medx.core.errors import InputError
 from retrieval.index.gallery_index import GalleryIndex
 from retrieval.index.items import Item, Items
 from retrieval.index.where import parse_where
+from retrieval.milvus import items as items_module
 from retrieval.milvus.filters import column_of, json_key, literal, print_filter
 
 COLUMNS = ["id", "label", "split", "source", "age", "odd name", "we__ird", 'q"uo`te']
@@ -89,6 +90,19 @@ filters = st.recursive(
 def test_milvus_chooses_what_arrow_chooses(both, text):
     items, in_milvus = both
     np.testing.assert_array_equal(in_milvus.mask_where(text), items.mask_where(text), str(text))
+
+
+@pytest.mark.parametrize("name", ["label", "source", COLUMNS[-1], "path"])
+def test_milvus_lists_and_finds_what_arrow_does(both, name, monkeypatch):
+    monkeypatch.setattr(items_module, "LOOKED_AT", 20)  # so that it has to ask several times
+    items, in_milvus = both
+    held = items.distinct(name, 100)
+    assert in_milvus.distinct(name, 100) == held
+    assert in_milvus.distinct(name, 2) == items.distinct(name, 2)
+    for value in [*(held or [])[:2], "of none"]:
+        found = in_milvus.rows_where(name, value)
+        np.testing.assert_array_equal(found, items.rows_where(name, value))
+    assert not in_milvus.fetched
 
 
 def test_a_filter_is_printed_whole():
