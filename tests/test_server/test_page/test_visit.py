@@ -40,6 +40,7 @@ def case(visit, site, film):
 
 def test_a_measured_figure_says_of_what_it_is(visit, site):
     page = visit(site.url)
+    page.wait_for_selector("#upload:visible")
     assert "not measured" in page.locator("#facts").inner_text()
     page.route("**/metadata", lambda route: route.fulfill(json=METADATA))
     page.reload()
