@@ -79,9 +79,8 @@ def answer_queries(
         InputError: When ``where`` cannot be read.
         UnknownNameError: When no image is in the split.
     """
-    gallery.index.count(
-        config.split, config.where
-    )  # a wrong filter is no fault of any single query
+    # A wrong filter is no fault of any single query.
+    gallery.index.count(config.split, config.where)
     left = iter(asked)
     while batch := list(islice(left, BATCH)):
         yield _answer(gallery, batch, parse, config)
