@@ -63,10 +63,17 @@ class MissingExtraError(MedxError):
     """A feature whose packages are not installed."""
 
     def __init__(self, feature: str, extra: str) -> None:
-        super().__init__(
-            f"{feature!r} needs packages that are not installed",
-            hint=f"pip install 'medx[{extra}]'",
-        )
+        from medx.core.settings import offline  # it imports this module
+
+        hint = f"pip install 'medx[{extra}]'"
+        if offline():
+            hint += (
+                "\nfor a machine without internet, in a clone of medx elsewhere:\n"
+                f"  pip wheel --wheel-dir DIR -c constraints.txt '.[{extra}]'\n"
+                "copy DIR here, then:\n"
+                f"  pip install --no-index --find-links DIR 'medx[{extra}]'"
+            )
+        super().__init__(f"{feature!r} needs packages that are not installed", hint=hint)
 
 
 class WeightsUnavailableError(MedxError):

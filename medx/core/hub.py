@@ -100,8 +100,7 @@ def check_hub(repository: str, *, hint: str) -> None:
     """
     if settings.offline():
         raise WeightsUnavailableError(
-            f"{repository} is not on this machine and the network is off limits: "
-            "offline mode forbids fetching it (--offline or MEDX_OFFLINE)",
+            f"{repository} is not on this machine and {settings.OFFLINE_MODE} forbids fetching it",
             hint=hint,
         )
     from huggingface_hub import constants, get_session

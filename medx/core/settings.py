@@ -21,6 +21,9 @@ from pathlib import Path
 from medx.core.errors import InputError
 
 DISCLAIMER = "Research use only, not for clinical use."
+#: Offline mode and the way out of it, in words, by all that sets it.
+OFFLINE_MODE = "offline mode (--offline, MEDX_OFFLINE or HF_HUB_OFFLINE)"
+LEAVE_OFFLINE = "leave out --offline (and MEDX_OFFLINE, HF_HUB_OFFLINE)"
 
 
 def data_dir() -> Path | None:

@@ -167,7 +167,7 @@ def _label(row: npt.NDArray[np.int64], classes: tuple[str, ...], *, multi: bool)
 
 def _download(flag: str, size: int) -> Path:
     if settings.offline():
-        _unavailable(flag, size, "and --offline forbids fetching it")
+        _unavailable(flag, size, f"and {settings.OFFLINE_MODE} forbids fetching it")
     suffix = "" if size == 28 else f"_{size}"
     info = registry()[flag]
     target = settings.cache_dir() / "medmnist" / _file_name(flag, size)

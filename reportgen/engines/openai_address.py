@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from medx.core.errors import InputError
-from medx.core.settings import offline
+from medx.core.settings import LEAVE_OFFLINE, offline
 
 BASE_URL_VARIABLE = "MEDX_OPENAI_BASE_URL"
 KEY_VARIABLES = ("MEDX_OPENAI_API_KEY", "OPENAI_API_KEY")
@@ -75,7 +75,7 @@ def find_address(base_url: str | None) -> Address:
     if offline() and not address.is_local:
         raise InputError(
             f"offline: {address.host} is not this machine, and images would be sent there",
-            hint="leave out --offline (and MEDX_OFFLINE, HF_HUB_OFFLINE), or serve on 127.0.0.1",
+            hint=f"{LEAVE_OFFLINE}, or serve on 127.0.0.1",
         )
     return address
 

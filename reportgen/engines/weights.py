@@ -122,7 +122,7 @@ def how_to_get(model: str) -> str:
             f"to get the weights of {name}:",
             f"  1. if it is gated (MedGemma is), accept the terms at https://huggingface.co/{name}",
             "  2. then make a read token there and run `hf auth login`, or set HF_TOKEN",
-            f"  3. run again with --model {model} and without --offline",
+            f"  3. run again with --model {model} and without offline mode",
             "for a machine without internet:",
             f"  `hf download {name}{pinned} --local-dir DIR` elsewhere, copy DIR here, then "
             "--weights DIR",

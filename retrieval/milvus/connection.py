@@ -127,8 +127,8 @@ def _check_address(uri: str) -> None:
         )
     if settings.offline() and not _is_here(parts.hostname):
         raise InputError(
-            f"--offline forbids reaching {parts.hostname}",
-            hint=f"use a file that ends in {LITE_SUFFIX}, or leave --offline out",
+            f"{settings.OFFLINE_MODE} forbids reaching {parts.hostname}",
+            hint=f"use a file that ends in {LITE_SUFFIX}, or {settings.LEAVE_OFFLINE}",
         )
 
 

@@ -26,10 +26,18 @@ def test_unknown_names_get_near_ones():
     assert "did you mean 'counter'" in caught.value.hint
 
 
-def test_a_missing_extra_says_how_to_install_it():
+@pytest.mark.parametrize("offline", ["0", "1"])
+def test_a_missing_extra_says_how_to_install_it(monkeypatch, offline):
+    for name in ("MEDX_OFFLINE", "HF_HUB_OFFLINE"):
+        monkeypatch.setenv(name, offline)
     with pytest.raises(MissingExtraError) as caught:
         TABLE.load("absent")
-    assert caught.value.hint == "pip install 'medx[milvus]'"
+    first, *elsewhere = caught.value.hint.splitlines()
+    assert first == "pip install 'medx[milvus]'"
+    assert bool(elsewhere) == (offline == "1")
+    if elsewhere:
+        assert elsewhere[1] == "  pip wheel --wheel-dir DIR -c constraints.txt '.[milvus]'"
+        assert elsewhere[-1] == "  pip install --no-index --find-links DIR 'medx[milvus]'"
 
 
 def test_what_the_base_install_lacks_is_no_missing_extra():

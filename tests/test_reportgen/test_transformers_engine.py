@@ -193,6 +193,6 @@ def test_four_bits_need_a_gpu_and_their_library(tiny_medgemma):
         MedGemmaEngine(ReportConfig(weights=str(tiny_medgemma), device="cpu", quantise="4bit"))
     with pytest.raises(MissingExtraError) as caught:
         check_four_bits("cuda")
-    assert caught.value.hint == "pip install 'medx[quantise]'"
+    assert caught.value.hint.startswith("pip install 'medx[quantise]'")
     with pytest.raises(ValueError, match="quantise must be"):
         ReportConfig(quantise="2bit")

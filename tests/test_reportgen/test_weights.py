@@ -137,7 +137,9 @@ def test_what_is_neither_folder_nor_id_is_refused():
 
 @pytest.mark.parametrize("model", ["google/medgemma-4b-it", "google/medgemma-27b-it", "a/b@v2"])
 def test_offline_the_error_explains_step_by_step(model):
-    with pytest.raises(WeightsUnavailableError, match="the network is off limits") as caught:
+    with pytest.raises(
+        WeightsUnavailableError, match="not on this machine and offline mode"
+    ) as caught:
         fetch_weights(model)
     for step in ("accept the terms", "hf auth login", "--local-dir", "--weights", "--engine mock"):
         assert step in caught.value.hint

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from medx.core import settings
 from medx.core.errors import InputError, UnknownNameError
 from medx.core.hub import cached_snapshots
 
@@ -79,17 +80,30 @@ class Model:
             f"sign in and accept the terms at https://huggingface.co/{self.repository}",
             "make a read token there and run `hf auth login`, or set HF_TOKEN",
         )
-        steps = [*(gate if self.gated else ()), f"run `medx models pull {self.name}`"]
-        lines = [f"the weights of {self.name} are free{' but gated' if self.gated else ''}:"]
-        lines += [
-            f"  {f'{i}. ' if len(steps) > 1 else ''}{step}" for i, step in enumerate(steps, 1)
-        ]
-        lines += [
-            "for a machine without internet:",
-            f"  `medx models pull {self.name} --to DIR` elsewhere (or `hf download "
-            f"{self.repository} --local-dir DIR`), copy DIR here, then --weights DIR",
-        ]
+        free = f"the weights of {self.name} are free{' but gated' if self.gated else ''}"
+        pull = f"`medx models pull {self.name} --to DIR`"
+        other = f"(or `hf download {self.repository} --local-dir DIR`)"
+        gated = gate if self.gated else ()
+        if settings.offline():
+            lines = [
+                f"{free}; on a machine with internet:",
+                *_numbered([*gated, f"run {pull} {other}"]),
+                "then copy DIR here and name it with --weights DIR",
+            ]
+        else:
+            lines = [
+                f"{free}:",
+                *_numbered([*gated, f"run `medx models pull {self.name}`"]),
+                "for a machine without internet:",
+                f"  {pull} elsewhere {other}, copy DIR here, then --weights DIR",
+            ]
         return "\n".join([*lines, *([f"or use {instead}"] if instead else [])])
+
+
+def _numbered(steps: Sequence[str]) -> list[str]:
+    if len(steps) == 1:
+        return [f"  {steps[0]}"]
+    return [f"  {number}. {step}" for number, step in enumerate(steps, 1)]
 
 
 CATALOGUE = {

@@ -38,7 +38,9 @@ def find_timm_weights(name: str, weights: Path | None = None, *, hint: str) -> P
         return cached / FILE_NAME
     if settings.offline():
         raise _unavailable(
-            name, "they are not in the cache and --offline forbids fetching them", hint
+            name,
+            f"they are not in the cache and {settings.OFFLINE_MODE} forbids fetching them",
+            hint,
         )
     try:
         return fetch_snapshot(model.repository, files=model.files, hint=hint) / FILE_NAME

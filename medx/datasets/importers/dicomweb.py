@@ -47,7 +47,7 @@ def import_dicomweb(
     except ModuleNotFoundError as error:
         raise MissingExtraError("dicomweb", "dicomweb") from error
     if settings.offline():
-        raise DataUnavailableError("--dicomweb needs the network", hint="leave out --offline")
+        raise DataUnavailableError("--dicomweb needs the network", hint=settings.LEAVE_OFFLINE)
     server = DicomwebServer(url)
     labels = labels_from(options or ImportOptions())
     store = DicomwebStore(output, name or output.resolve().name, load_pseudonyms(), labels)

@@ -30,7 +30,7 @@ def fetch_archives(preset: Preset, folder: Path) -> Path:
     """
     if settings.offline():
         raise DataUnavailableError(
-            f"{preset.name} is not on this machine and --offline forbids fetching it",
+            f"{preset.name} is not on this machine and {settings.OFFLINE_MODE} forbids fetching it",
             hint=f"{preset.how_to_get} Put it into {folder}",
         )
     note(f"fetching {preset.name} ({preset.licence}); please cite: {preset.citation}")

@@ -54,12 +54,21 @@ def test_a_damaged_branch_is_no_copy(hub_cache):
     assert model.find() is None
 
 
-def test_steps_to_gated_weights_begin_with_the_terms():
+def test_steps_to_gated_weights_begin_with_the_terms(monkeypatch):
+    for name in ("MEDX_OFFLINE", "HF_HUB_OFFLINE"):
+        monkeypatch.delenv(name)
     steps = CATALOGUE["medsiglip"].how_to_get(instead="--encoder compact").splitlines()
     assert "1. sign in and accept the terms" in steps[1]
     assert "3. run `medx models pull medsiglip`" in steps[3]
     assert steps[-1] == "or use --encoder compact"
     assert "\n  run `medx models pull biomedclip`" in CATALOGUE["biomedclip"].how_to_get()
+
+
+def test_offline_all_steps_but_the_last_are_for_another_machine():
+    said = CATALOGUE["biomedclip"].how_to_get()
+    assert "on a machine with internet:\n  run `medx models pull biomedclip --to DIR`" in said
+    assert said.endswith("then copy DIR here and name it with --weights DIR")
+    assert "models pull biomedclip`" not in said
 
 
 def test_libraries_name_repositories_of_their_own():

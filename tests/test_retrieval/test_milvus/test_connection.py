@@ -29,7 +29,7 @@ def test_passwords_stay_out_of_the_address(uri):
 
 
 def test_offline_reaches_this_machine_only():
-    with pytest.raises(InputError, match=r"--offline forbids reaching milvus\.example"):
+    with pytest.raises(InputError, match=r"MEDX_OFFLINE.* forbids reaching milvus\.example"):
         connect("http://milvus.example:19530")
 
 
@@ -44,7 +44,7 @@ def test_missing_packages_name_the_extra(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match="milvus") as raised:
         connect("http://127.0.0.1:9")
-    assert raised.value.hint == "pip install 'medx[milvus]'"
+    assert raised.value.hint.startswith("pip install 'medx[milvus]'")
 
 
 def test_a_file_that_another_process_has_open_is_told(tmp_path):
