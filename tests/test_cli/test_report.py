@@ -182,7 +182,7 @@ def test_an_empty_folder_of_images_is_an_error(generate, tmp_path):
         (("--strategy", "conzise"), "unknown strategy 'conzise'", "did you mean 'concise'?"),
         (("--engine", "mocc"), "unknown engine 'mocc'", "did you mean 'mock'?"),
         (("--weights", "nowhere"), "no such folder", "accept the terms"),
-        (("--engine", "medgemma"), "the network is off limits", "--weights DIR"),
+        (("--engine", "medgemma"), "offline mode (--offline", "--weights DIR"),
         (("--engine", "medgemma", "--model", "a b"), "neither a folder nor", "hub ids look like"),
         (("--resume",), "--resume needs the --name", ""),
     ],
