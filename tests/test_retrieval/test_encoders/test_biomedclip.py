@@ -186,7 +186,7 @@ def test_auto_without_weights_takes_compact(no_hub):
 
 def test_absent_weights_say_what_to_fetch(no_hub):
     assert os.environ["HF_HUB_OFFLINE"] == "1"
-    with pytest.raises(WeightsUnavailableError, match="offline mode .*forbids fetching") as raised:
+    with pytest.raises(WeightsUnavailableError, match=r"offline mode .*forbids fetching") as raised:
         load_encoder("biomedclip")
     assert f"hf download {BIOMEDCLIP.repository}" in raised.value.hint
     assert "--weights DIR" in raised.value.hint
