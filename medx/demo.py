@@ -92,6 +92,7 @@ class DemoResult(Value):
     searches: list[SearchResult]
     reports: ReportSet
     seconds: float
+    resumed: bool = False
     disclaimer: str = DISCLAIMER
 
     def summary_rows(self) -> list[tuple[str, str, float | None]]:
@@ -135,6 +136,7 @@ def run_demo(config: DemoConfig) -> DemoResult:
     note("1/4 classifier")
     recipe = TrainConfig(dataset=dataset_key(name), device=config.device, seed=config.seed)
     train_dir = _made(folder / f"train-{_recipe_key(recipe, dataset)}")
+    resumed = (train_dir / "config.yaml").is_file()
     training = train(recipe, train_dir, dataset, resume=True)
     evaluation = evaluate(
         train_dir, dataset, output_dir=_made(folder / "evaluate"), seed=config.seed
@@ -168,6 +170,7 @@ def run_demo(config: DemoConfig) -> DemoResult:
         searches=searches,
         reports=reports,
         seconds=time.perf_counter() - started,
+        resumed=resumed,
     )
     _write_page(result, dataset, gallery, page)
     return result

@@ -27,6 +27,7 @@ def test_the_demo_runs_everything_and_can_be_run_again(cli, small):
     assert "Research use only" in html
     assert "Mock reports" in html
     assert "Synthetic images" in html
+    assert "whole demo" in html
     links = re.findall(r'(?:src|href)="([^"]+)"', html)
     assert len(links) > 10
     assert all((page.parent / link).is_file() for link in links)
@@ -35,6 +36,8 @@ def test_the_demo_runs_everything_and_can_be_run_again(cli, small):
     assert again.exit_code == 0, again.stderr
     assert "already finished" in again.stderr
     assert "accuracy" in again.stdout
+    assert "going on from an earlier start" in again.stdout
+    assert "whole demo" not in page.read_text()
     (ledger,) = (page.parent / "tiny").glob("train-*/test_ledger.jsonl")
     # Each time: the evaluation, and the choice of images to report on.
     assert len([json.loads(line) for line in ledger.read_text().splitlines()]) == 4

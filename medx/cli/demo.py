@@ -46,5 +46,6 @@ def demo(
     made_up = ", synthetic" if result.synthetic else ""
     title = f"{result.dataset}{made_up}: test split, 95 % bootstrap intervals, seed {seed}"
     print_table(result.summary_rows(), columns=("what", "value", "chance"), title=title)
-    print_line(f"page: {result.page}  ({result.seconds:.0f} s)")
+    resumed = ", going on from an earlier start" if result.resumed else ""
+    print_line(f"page: {result.page}  ({result.seconds:.0f} s{resumed})")
     print_line(result.disclaimer)
