@@ -23,8 +23,8 @@ import numpy as np
 import numpy.typing as npt
 import yaml
 from failure_pictures import Mistake, save_failures
+from failure_properties import compare_properties, measure_properties
 
-from classify.evaluation.delong import delong_interval
 from classify.predict import load_classifier
 from medx.core.console import note, print_table
 from medx.core.figures import save_image_grid
@@ -38,7 +38,6 @@ from medx.datasets.manifest import Record
 RESULTS = Path(__file__).parent / "results" / "failures.json"
 SHOWN = 20
 COSTLIEST = 5
-FEWEST, EVERY = 5, "every class"
 FIGURES = ("auroc", "accuracy", "balanced_accuracy")
 
 Flags = npt.NDArray[np.bool_]
@@ -93,8 +92,6 @@ def main() -> None:
     by_id = {record.id: record for record in dataset.records}
     records = [by_id[name] for name in answers.ids]
     pixels = [dataset.read(record).pixels for record in records]
-    measured = {name: np.array([measure(p) for p in pixels]) for name, measure in MEASURES.items()}
-    measured |= measure_boxes(records, pixels)
     found = {
         "dataset": dataset.name,
         "synthetic": dataset.synthetic,
@@ -105,7 +102,9 @@ def main() -> None:
         "called": describe_answers(answers),
         "auroc_lost": describe_lost_pairs(answers),
         "warned": describe_warnings(answers),
-        "properties": describe_properties(answers, measured),
+        "properties": compare_properties(
+            answers.target, answers.wrong.mean(axis=0), measure_properties(records, pixels)
+        ),
     }
     write_json(options.results, found)
     print_findings(found)
@@ -271,96 +270,6 @@ def describe_warnings(answers: Answers) -> dict[str, dict[str, float]]:
         }
         for name, flag in kinds.items()
     }
-
-
-def describe_properties(answers: Answers, measured: dict[str, Floats]) -> dict[str, Any]:
-    """Return how well a property tells the images most seeds get wrong from those none does.
-
-    Of each class and of all images; left out where there are fewer than ``FEWEST`` of either.
-    """
-    share = answers.wrong.mean(axis=0)
-    rows: dict[str, Any] = {}
-    for label in [*np.unique(answers.target), EVERY]:
-        of_label = (answers.target == label) | (label == EVERY)
-        for name, values in measured.items():
-            known = of_label & np.isfinite(values)
-            wrong, right = values[known & (share > 0.5)], values[known & (share == 0)]
-            if min(len(wrong), len(right)) >= FEWEST:
-                rows.setdefault(str(label), {})[name] = {
-                    "images": [len(wrong), len(right)],
-                    "wrong": float(np.median(wrong)),
-                    "right": float(np.median(right)),
-                    "auroc": separation(wrong, right),
-                }
-    return rows
-
-
-def separation(wrong: Floats, right: Floats) -> dict[str, Any]:
-    """Return the AUROC of a property for being wrong, with its interval."""
-    is_wrong = np.repeat([True, False], [len(wrong), len(right)])
-    interval = delong_interval(is_wrong, np.concatenate([wrong, right]))
-    if interval is None:
-        raise ValueError("wrong and right must hold two images each")
-    return interval.model_dump()
-
-
-def brightness(pixels: npt.NDArray[np.uint8]) -> float:
-    """Return the mean grey, 0 to 1."""
-    return float(as_grey(pixels).mean())
-
-
-def contrast(pixels: npt.NDArray[np.uint8]) -> float:
-    """Return the standard deviation of grey, of 0 to 1."""
-    return float(as_grey(pixels).std())
-
-
-def sharpness(pixels: npt.NDArray[np.uint8]) -> float:
-    """Return the mean absolute Laplacian as a share of the contrast."""
-    grey = as_grey(pixels)
-    laplacian = 4 * grey[1:-1, 1:-1] - grey[:-2, 1:-1] - grey[2:, 1:-1] - grey[1:-1, :-2]
-    return float(np.abs(laplacian - grey[1:-1, 2:]).mean() / max(float(grey.std()), 1e-6))
-
-
-def symmetry(pixels: npt.NDArray[np.uint8]) -> float:
-    """Return the correlation of the image with its mirror image."""
-    grey = as_grey(pixels)
-    return float(np.corrcoef(grey.ravel(), grey[:, ::-1].ravel())[0, 1])
-
-
-def lower_half(pixels: npt.NDArray[np.uint8]) -> float:
-    """Return the mean grey of the lower half less that of the upper one."""
-    grey = as_grey(pixels)
-    half = len(grey) // 2
-    return float(grey[half:].mean() - grey[:half].mean())
-
-
-def as_grey(pixels: npt.NDArray[np.uint8]) -> Floats:
-    """Return grey ``(H, W)``, 0 to 1."""
-    grey = pixels if pixels.ndim == 2 else pixels.mean(axis=2)
-    return np.asarray(grey, np.float64) / 255.0
-
-
-def measure_boxes(records: list[Record], pixels: list[npt.NDArray[np.uint8]]) -> dict[str, Floats]:
-    """Return what boxes say of what is to be seen; NaN for an image without any."""
-    areas, offsets = np.full((2, len(records)), np.nan)
-    for i, (record, image) in enumerate(zip(records, pixels, strict=True)):
-        inside = np.zeros(image.shape[:2], bool)
-        for box in record.boxes:
-            inside[box.y : box.y + box.height, box.x : box.x + box.width] = True
-        if inside.any() and not inside.all():
-            grey = as_grey(image)
-            areas[i] = inside.mean()
-            offsets[i] = grey[inside].mean() - grey[~inside].mean()
-    return {"box covers": areas, "box brighter than the rest by": offsets}
-
-
-MEASURES = {
-    "brightness": brightness,
-    "contrast": contrast,
-    "sharpness": sharpness,
-    "left-right symmetry": symmetry,
-    "lower half brighter by": lower_half,
-}
 
 
 def print_findings(found: dict[str, Any]) -> None:

@@ -76,9 +76,12 @@ def unlike_images(
     """Return images of other kinds as the classifier takes them, by what they are."""
     size, rng = classifier.size, np.random.default_rng(0)
     noise = rng.integers(0, 256, (COUNT, size, size), dtype=np.uint8)
-    found = {"inverted": 255 - known, "upside down": known[:, ::-1]}
-    found["within a black frame"] = np.stack([frame(image) for image in known])
-    found["noise"] = fit_all(classifier, noise)
+    found = {
+        "inverted": 255 - known,
+        "upside down": known[:, ::-1],
+        "within a black frame": np.stack([frame(image) for image in known]),
+        "noise": fit_all(classifier, noise),
+    }
     found["text pages"] = fit_all(classifier, [text_page(rng) for _ in range(COUNT)])
     if data_dir is not None and (data_dir / "blood").is_dir():
         found |= {k: fit_all(classifier, v) for k, v in blood(data_dir / "blood", size).items()}

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy.stats import binomtest
 
 from medx.core.bootstrap import Bootstrap
-from medx.core.shares import exact_share
+from medx.core.shares import exact_share, independent_units
 from medx.core.statistics import percentile_interval
 from medx.core.values import Interval
 
@@ -106,12 +106,12 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def _unseen(estimate: float, how: Bootstrap, count: int) -> Interval:
-    units = count if how.independent else len(set(how.groups or ()))
-    other = exact_share(0, units, of=f"{how.unit}s")
-    room = other.high * (1 + abs(estimate))
+    units, of = independent_units(count, how)
+    never = exact_share(0, units, of=of)
+    room = never.high * (1 + abs(estimate))
     return Interval(
         estimate=estimate,
         low=max(estimate - room, -1.0),
         high=min(estimate + room, 1.0),
-        method=other.method,
+        method=never.method,
     )

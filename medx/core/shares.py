@@ -23,14 +23,17 @@ def measure_share(flags: npt.NDArray[np.bool_], how: Bootstrap) -> Interval | No
     count, found = len(flags), int(np.count_nonzero(flags))
     if count == 0:
         return None
-    if how.independent:
-        return exact_share(found, count)
-    if found in (0, count):
-        patients = len(set(how.groups or ()))
-        return exact_share(patients if found else 0, patients, of="patients")
+    if how.independent or found in (0, count):
+        units, of = independent_units(count, how)
+        return exact_share(found * units // count, units, of=of)
     totals = [(w @ flags, w.sum(axis=1)) for w in how.weights(count)]
     shares = np.concatenate([part / whole for part, whole in totals])
     return percentile_interval(found / count, shares)
+
+
+def independent_units(count: int, how: Bootstrap) -> tuple[int, str]:
+    """Return how many independent units ``count`` images are, and whether images or patients."""
+    return (count, "images") if how.independent else (len(set(how.groups or ())), "patients")
 
 
 def exact_share(found: int, count: int, *, of: str = "images") -> Interval:

@@ -135,8 +135,8 @@ class Items:
 
     def rows_where(self, name: str, value: str) -> npt.NDArray[np.int64]:
         """Return the rows whose column ``name`` equals ``value``."""
-        equal = pc.indices_nonzero(pc.equal(self.array(name), value))
-        return np.asarray(equal.to_numpy(), np.int64)
+        rows = pc.indices_nonzero(pc.equal(self.array(name), value))
+        return np.asarray(rows.to_numpy(), np.int64)
 
     def distinct(self, name: str, most: int) -> list[str] | None:
         """Return the values that a column holds, in order; None for more than ``most``."""
